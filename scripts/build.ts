@@ -1,0 +1,102 @@
+/** Bundles the program into `dist/`: `rutter.js`, the chunks it loads on demand, and the licences of what is inside. */
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { build, type Metafile } from 'esbuild'
+
+const root = join(import.meta.dirname, '..')
+const dist = join(root, 'dist')
+
+const { outputFiles, metafile } = await build({
+  absWorkingDir: root,
+  entryPoints: { rutter: 'src/main.ts' },
+  outdir: 'dist',
+  bundle: true,
+  // What stands behind `import()` becomes a file of its own, so that a cold start does not pay for it.
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  chunkNames: 'chunks/[name]-[hash]',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  // Names stay as they were written: a stack trace in a bug report must be readable.
+  minifyIdentifiers: false,
+  keepNames: true,
+  legalComments: 'external',
+  metafile: true,
+  write: false,
+  logLevel: 'warning',
+})
+
+for (const { imports } of Object.values(metafile.outputs)) {
+  const required = imports.find(({ kind, external }) => kind === 'require-call' && external === true)
+  if (required !== undefined) {
+    throw new Error(
+      `A bundled CommonJS package calls require('${required.path}'), which an ES module does not have: ` +
+        'give the build a banner that makes one with createRequire.',
+    )
+  }
+}
+
+const [legal, code] = partition(outputFiles, ({ path }) => path.endsWith('.LEGAL.txt'))
+const [entry, chunks] = partition(code, ({ path }) => basename(path) === 'rutter.js')
+
+// The entry goes first and comes last: whoever starts Rutter meanwhile finds either a whole `dist/` or none.
+await rm(join(dist, 'rutter.js'), { force: true })
+await rm(dist, { recursive: true, force: true })
+await mkdir(join(dist, 'chunks'), { recursive: true })
+await writeFile(join(dist, 'LICENSES.txt'), await licences(metafile, legal))
+for (const file of [...chunks, ...entry]) await writeFile(file.path, file.contents)
+
+const startup = loadedAtOnce(metafile, 'dist/rutter.js')
+const rows = code
+  .map(({ path, contents }) => ({
+    name: path.slice(dist.length + 1),
+    contents,
+    eager: startup.has(path.slice(root.length + 1)),
+  }))
+  .sort((a, b) => Number(b.eager) - Number(a.eager) || b.contents.length - a.contents.length)
+for (const { name, contents, eager } of rows) {
+  console.log(
+    `${kilobytes(contents.length)} (${kilobytes(gzipSync(contents).length)} gzipped)  dist/${name}${eager ? '  at start' : ''}`,
+  )
+}
+const sum = (files: typeof rows) => files.reduce((bytes, { contents }) => bytes + contents.length, 0)
+console.log(`${kilobytes(sum(rows))} in all, ${kilobytes(sum(rows.filter((row) => row.eager)))} of it loaded at start`)
+
+function partition<T>(list: readonly T[], test: (item: T) => boolean): [T[], T[]] {
+  return [list.filter(test), list.filter((item) => !test(item))]
+}
+
+function kilobytes(bytes: number): string {
+  return `${(bytes / 1000).toFixed(1).padStart(8)} kB`
+}
+
+/** The output files that loading `path` loads with it; what stands behind `import()` is not among them. */
+function loadedAtOnce({ outputs }: Metafile, path: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(path)) return seen
+  seen.add(path)
+  for (const { path: next, kind, external } of outputs[path]?.imports ?? []) {
+    if (kind === 'import-statement' && external !== true) loadedAtOnce({ inputs: {}, outputs }, next, seen)
+  }
+  return seen
+}
+
+/** The licence of every package that went into the bundle, then the comments that its sources asked to be kept. */
+async function licences({ inputs }: Metafile, comments: readonly { text: string }[]): Promise<string> {
+  const packages = new Set<string>()
+  for (const input of Object.keys(inputs)) {
+    const folder = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0]
+    if (folder !== undefined) packages.add(folder)
+  }
+  const parts: string[] = []
+  for (const folder of [...packages].sort()) {
+    const { name, version, license } = JSON.parse(await readFile(join(root, folder, 'package.json'), 'utf8'))
+    const file = (await readdir(join(root, folder))).sort().find((entry) => /^(licen[cs]e|copying)/i.test(entry))
+    const text = file === undefined ? '' : `\n\n${(await readFile(join(root, folder, file), 'utf8')).trim()}`
+    parts.push(`${name} ${version} (${license ?? 'no licence named'})${text}`)
+  }
+  const kept = [...new Set(comments.map(({ text }) => text.trim()))].sort()
+  return `${['Rutter contains these packages, under their own licences.', ...parts, ...kept].join(`\n\n${'-'.repeat(72)}\n\n`)}\n`
+}

@@ -1,0 +1,33 @@
+import type { Actor } from '../domain/event.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Ledger } from '../ports/ledger.ts'
+import type { Prices } from '../ports/prices.ts'
+import type { Redactor } from '../ports/redactor.ts'
+import type { Settings } from '../domain/settings.ts'
+
+/** What one connection (an MCP client, a command) brings to every call it makes. */
+export interface Connection {
+  /** Who speaks. An MCP client gives its name when it connects. */
+  actor: Actor
+  readonly slot: string
+  /** The session that this connection initialised, also after its end. */
+  session_id: string | null
+  /** Fencing token of each session that this connection initialised or adopted. */
+  readonly tokens: Map<string, number>
+}
+
+/** Everything that an operation may use. Built in one place, `wire.ts`. */
+export interface Context {
+  readonly ledger: Ledger
+  readonly clock: Clock
+  readonly prices: Prices
+  readonly redactor: Redactor
+  readonly settings: Settings
+  /** A number in [0, 1), for ids. */
+  readonly random: () => number
+  readonly connection: Connection
+}
+
+export function newConnection(actor: Actor, slot: string): Connection {
+  return { actor, slot, session_id: null, tokens: new Map() }
+}

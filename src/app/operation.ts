@@ -1,0 +1,68 @@
+import { z } from 'zod'
+import { Refusal, REFUSAL_CODES } from '../domain/refusal.ts'
+import type { Context } from './context.ts'
+import { explain } from '../domain/invalid.ts'
+
+export type Toolset = 'session' | 'task' | 'steering' | 'memory'
+
+/**
+ * One thing that Rutter can do, in one place: the tools, commands and routes are derived from it, so no shape is written twice.
+ */
+export interface Operation<Input extends z.ZodType = z.ZodType, Output extends z.ZodType = z.ZodType> {
+  readonly name: string
+  readonly title: string
+  readonly toolset: Toolset
+  /** For an agent, under 60 words: when to call it, what it gives, what it refuses. */
+  readonly summary: string
+  readonly input: Input
+  readonly output: Output
+  readonly annotations: {
+    readonly readOnlyHint: boolean
+    readonly idempotentHint: boolean
+    readonly destructiveHint: boolean
+    readonly openWorldHint: boolean
+  }
+  run(context: Context, input: z.infer<Input>): Promise<z.infer<Output>>
+}
+
+/** Keeps the types of an operation's input and output while it is defined. */
+export function operation<Input extends z.ZodType, Output extends z.ZodType>(
+  definition: Operation<Input, Output>,
+): Operation<Input, Output> {
+  return definition
+}
+
+/** Carries out an operation on input as it came in. The one door for every face: checks, redacts, runs. */
+export async function perform<Input extends z.ZodType, Output extends z.ZodType>(
+  op: Operation<Input, Output>,
+  context: Context,
+  input: unknown,
+): Promise<z.infer<Output>> {
+  const parsed = op.input.safeParse(input ?? {})
+  if (!parsed.success) {
+    const known = op.input instanceof z.ZodObject ? Object.keys(op.input.shape) : []
+    throw new Refusal('invalid_argument', `${op.name}: ${explain(parsed.error, input)}. Nothing was changed.`, {
+      hint: known.length === 0 ? `${op.name} takes no arguments.` : `${op.name} takes: ${known.join(', ')}.`,
+    })
+  }
+  // Before any lock is taken: a scan takes longer than the write that follows it.
+  const clean = op.annotations.readOnlyHint ? parsed.data : await context.redactor.redact(parsed.data)
+  return await op.run(context, clean)
+}
+
+/** What went wrong, as a caller is told it. A bug is told as one, without its stack. */
+export function asRefusal(error: unknown): Refusal {
+  if (error instanceof Refusal) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new Refusal('internal', `Rutter failed where it should not: ${message}`, {
+    hint: 'This is a bug. Please report it with what was called; rutter doctor shows whether the records are whole.',
+    cause: error,
+  })
+}
+
+/** The shape of a refusal, for every face that publishes schemas. */
+export const refusalSchema = z.looseObject({
+  code: z.enum(REFUSAL_CODES),
+  message: z.string(),
+  hint: z.string().optional(),
+})

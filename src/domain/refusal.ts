@@ -1,0 +1,61 @@
+/** The closed list of everything that can be answered instead of a result. Each face maps it once. */
+export const REFUSAL_CODES = [
+  'invalid_argument',
+  'no_active_session',
+  'ambiguous_session',
+  'session_not_found',
+  'session_locked',
+  'session_stopped',
+  'lease_lost',
+  'circuit_open',
+  'counter_regression',
+  'task_not_found',
+  'scope_blocked',
+  'governance_required',
+  'governance_invalid',
+  'artifact_not_found',
+  'store_unavailable',
+  'internal',
+] as const
+
+export type RefusalCode = (typeof REFUSAL_CODES)[number]
+
+/** What a caller sees of a refusal: `message` says what was wrong and what was given, `hint` what to do next. */
+export interface RefusalBody {
+  code: RefusalCode
+  message: string
+  hint?: string
+  [detail: string]: unknown
+}
+
+/**
+ * A call that was understood and turned down. Throwing one inside a write rolls the whole write back:
+ * a refused call changes nothing.
+ */
+export class Refusal extends Error {
+  readonly code: RefusalCode
+  readonly hint: string | undefined
+  readonly details: Readonly<Record<string, unknown>>
+
+  constructor(
+    code: RefusalCode,
+    message: string,
+    more: { hint?: string; details?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause })
+    this.name = 'Refusal'
+    this.code = code
+    this.hint = more.hint
+    this.details = more.details ?? {}
+  }
+
+  /** The JSON that goes to the caller. */
+  get body(): RefusalBody {
+    return {
+      code: this.code,
+      message: this.message,
+      ...(this.hint === undefined ? {} : { hint: this.hint }),
+      ...this.details,
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import {
+  type ListResourcesResult,
+  type ListResourceTemplatesResult,
+  type ReadResourceResult,
+  ResourceNotFoundError,
+} from '@modelcontextprotocol/server'
+import type { Context } from '../app/context.ts'
+import { sessionMarkdown } from '../app/markdown.ts'
+import { asRefusal } from '../app/operation.ts'
+import { reportOf } from '../app/report.ts'
+
+const SESSIONS = 'rutter://sessions/'
+const MARKDOWN = 'text/markdown'
+
+export function listResources(): ListResourcesResult {
+  return {
+    resources: [
+      {
+        uri: `${SESSIONS}current`,
+        name: 'current-session',
+        title: 'The current session',
+        description: 'The record of the session that this connection is about, as Markdown.',
+        mimeType: MARKDOWN,
+      },
+    ],
+  }
+}
+
+export function listResourceTemplates(): ListResourceTemplatesResult {
+  return {
+    resourceTemplates: [
+      {
+        uriTemplate: `${SESSIONS}{session_id}`,
+        name: 'session',
+        title: 'A session',
+        description: 'The record of one session, as Markdown: figures, tasks, errors, timeline.',
+        mimeType: MARKDOWN,
+      },
+    ],
+  }
+}
+
+/** Reads a resource; an address that names nothing is told as such, with what would. */
+export async function readResource(context: Context, uri: string): Promise<ReadResourceResult> {
+  const id = uri.startsWith(SESSIONS) ? decodeURIComponent(uri.slice(SESSIONS.length)) : ''
+  if (id === '') throw new ResourceNotFoundError(uri, `There is no resource ${uri}; there are ${SESSIONS}current and ${SESSIONS}{session_id}.`)
+  try {
+    const report = await reportOf(context, id === 'current' ? undefined : id)
+    return { contents: [{ uri, mimeType: MARKDOWN, text: sessionMarkdown(report) }] }
+  } catch (error) {
+    const { code, message } = asRefusal(error)
+    if (code === 'session_not_found' || code === 'no_active_session') throw new ResourceNotFoundError(uri, message)
+    throw error
+  }
+}

@@ -1,0 +1,56 @@
+import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server'
+import type { Context } from '../app/context.ts'
+import { type Operation, perform } from '../app/operation.ts'
+import { toolOf, refusalResult, resultOf } from './tools.ts'
+import { listResources, listResourceTemplates, readResource } from './resources.ts'
+
+export interface McpServerOptions {
+  readonly operations: readonly Operation[]
+  readonly version: string
+  /** Gives the connection's context; called with the first call, so that a start costs nothing that is not needed. */
+  readonly context: (clientName: string) => Promise<Context>
+}
+
+const INSTRUCTIONS = `Rutter keeps the logbook of your run. Begin with session_initialize; report each task with session_update (current_task_id), then session_increment_completed and task_mark_done, or session_record_failure. Call steering_heartbeat between major steps and obey its control. End with session_update { "status": "stopped" }.`
+
+/** The MCP face: tools, resources and their errors, derived from the operations. */
+export function mcpServer(options: McpServerOptions): Server {
+  const byName = new Map(options.operations.map((operation) => [operation.name, operation]))
+  const server = new Server(
+    { name: 'rutter', title: 'Rutter', version: options.version },
+    { capabilities: { tools: {}, resources: {} }, instructions: INSTRUCTIONS },
+  )
+  let opened: Promise<Context> | undefined
+  const context = () => {
+    opened ??= options.context(server.getClientVersion()?.name ?? 'unknown').catch((error: unknown) => {
+      // A book that could not be opened now may be opened by the next call: the disk has room again, say.
+      opened = undefined
+      throw error
+    })
+    return opened
+  }
+
+  let tools: ReturnType<typeof toolOf>[] | undefined
+  server.setRequestHandler('tools/list', () => {
+    tools ??= options.operations.map(toolOf)
+    return { tools }
+  })
+
+  server.setRequestHandler('tools/call', async ({ params }): Promise<CallToolResult> => {
+    const operation = byName.get(params.name)
+    if (operation === undefined) {
+      const known = [...byName.keys()].join(', ')
+      throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no tool "${params.name}". There are: ${known}.`)
+    }
+    try {
+      return resultOf(await perform(operation, await context(), params.arguments))
+    } catch (error) {
+      return refusalResult(error)
+    }
+  })
+
+  server.setRequestHandler('resources/list', listResources)
+  server.setRequestHandler('resources/templates/list', listResourceTemplates)
+  server.setRequestHandler('resources/read', async ({ params }) => readResource(await context(), params.uri))
+  return server
+}

@@ -1,0 +1,33 @@
+import { serveStdio } from '@modelcontextprotocol/server/stdio'
+import type { Context } from '../app/context.ts'
+import { keepLeases } from '../app/lease-keeper.ts'
+import { selectToolsets } from '../app/toolsets.ts'
+import type { Actor } from '../domain/event.ts'
+import { mcpServer } from './server.ts'
+
+export interface StdioOptions {
+  readonly slot: string
+  readonly toolsets: string | undefined
+  readonly version: string
+  readonly open: () => { connect(actor: Actor, slot: string): Context }
+}
+
+/**
+ * Serves MCP over this process's stdin and stdout until the client closes its end. The session that it holds stays an orphan
+ * then, for whoever continues it: a client that reconnects is no end of a run.
+ */
+export function serveMcp(options: StdioOptions): void {
+  const operations = selectToolsets(options.toolsets)
+  const complain = (error: unknown) => process.stderr.write(`rutter mcp: ${error instanceof Error ? error.message : error}\n`)
+  const context = async (clientName: string) => {
+    const opened = options.open().connect({ kind: 'agent', name: clientName }, options.slot)
+    keepLeases(opened.ledger, opened.settings.lease_seconds, complain)
+    return opened
+  }
+  const handle = serveStdio(() => mcpServer({ operations, version: options.version, context }), { onerror: complain })
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      void handle.close().finally(() => process.exit(0))
+    })
+  }
+}

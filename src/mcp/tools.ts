@@ -1,0 +1,61 @@
+import type { CallToolResult, Tool } from '@modelcontextprotocol/server'
+import { z } from 'zod'
+import { asRefusal, type Operation, refusalSchema } from '../app/operation.ts'
+
+/** An operation as MCP lists it. */
+export function toolOf(operation: Operation): Tool {
+  return {
+    name: operation.name,
+    title: operation.title,
+    description: operation.summary,
+    inputSchema: inputSchema(operation),
+    outputSchema: outputSchema(operation),
+    annotations: { title: operation.title, ...operation.annotations },
+  }
+}
+
+/** The answer to a call: the same JSON for programs and for models, since some clients show only the one, some only the other. */
+export function resultOf(answer: unknown): CallToolResult {
+  return {
+    content: [{ type: 'text', text: JSON.stringify(answer) }],
+    structuredContent: answer as Record<string, unknown>,
+  }
+}
+
+/** A refusal, in the same two forms. */
+export function refusalResult(error: unknown): CallToolResult {
+  return { ...resultOf({ error: asRefusal(error).body }), isError: true }
+}
+
+type ObjectSchema = Tool['inputSchema']
+
+function inputSchema(operation: Operation): ObjectSchema {
+  return jsonSchema(operation.input, 'input')
+}
+
+/**
+ * What a call may answer: its result, or a refusal. Clients that check answers against the schema check refusals too, so both
+ * forms are in it.
+ */
+function outputSchema(operation: Operation): ObjectSchema {
+  const { properties = {}, required = [], ...rest } = jsonSchema(operation.output, 'output')
+  const error: unknown = jsonSchema(refusalSchema, 'output')
+  const either = { properties: { ...properties, error }, anyOf: [{ required }, { required: ['error'] }] }
+  return { ...rest, ...either } as ObjectSchema
+}
+
+/** JSON Schema without what every reader takes for granted: each character costs an agent context. */
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): ObjectSchema {
+  const full = z.toJSONSchema(schema, {
+    io,
+    override: ({ jsonSchema: node }) => {
+      if (node.type === 'integer') {
+        if (node.maximum === Number.MAX_SAFE_INTEGER) delete node.maximum
+        if (node.minimum === Number.MIN_SAFE_INTEGER) delete node.minimum
+      }
+      if (node.format === 'date-time') delete node.pattern
+    },
+  })
+  delete full.$schema
+  return full as ObjectSchema
+}

@@ -1,0 +1,139 @@
+import type { Actor, NewEvent, RecordedEvent, StreamRef } from '../domain/event.ts'
+import type { Lease } from '../domain/lease.ts'
+import type { SessionState, SessionStatus } from '../domain/session/state.ts'
+import type { TaskSync } from '../domain/session/statistics.ts'
+import type { Task, TaskStatus } from '../domain/task.ts'
+
+/** Live figures of a session that are no history: they are in the store, never in the record. */
+export interface Heartbeat {
+  readonly at: string
+  readonly status: string
+  readonly next_action: string | null
+  readonly process_id: string | null
+}
+
+/** A lock on a slot, judged by the one clock or process table that the backend trusts. */
+export interface LeaseStatus {
+  readonly lease: Lease
+  /** False once the holder is provably gone; `gone` then says how that was found. */
+  readonly held: boolean
+  readonly gone: 'process_gone' | 'lease_expired' | null
+  /** Held by this very process. */
+  readonly mine: boolean
+}
+
+export interface SessionFilter {
+  readonly status?: SessionStatus | undefined
+  readonly slot?: string | undefined
+  /** ISO 8601, inclusive, on the session's start. */
+  readonly since?: string | undefined
+  /** ISO 8601, inclusive, on the session's start. */
+  readonly until?: string | undefined
+  readonly limit: number
+  /** The last session id of the page before; ids sort by time. */
+  readonly before?: string | undefined
+}
+
+/** What can be asked inside one consistent look at the book. */
+export interface LedgerReader {
+  session(id: string): Promise<SessionState | undefined>
+  /** Newest first. */
+  sessions(filter: SessionFilter): Promise<SessionState[]>
+  /** The session that started last in the slot, whatever became of it. */
+  lastSessionIn(slot: string): Promise<SessionState | undefined>
+  lease(slot: string): Promise<LeaseStatus | undefined>
+  /** Every slot that is taken. */
+  leases(): Promise<LeaseStatus[]>
+  heartbeat(sessionId: string): Promise<Heartbeat | undefined>
+  turnIsCounted(sessionId: string, requestId: string): Promise<boolean>
+  task(taskId: string): Promise<Task | undefined>
+  /** In the order in progress, to do, done; by id within. */
+  tasks(filter: { status?: TaskStatus | undefined; limit: number }): Promise<{ tasks: Task[]; total: number }>
+  taskIds(): Promise<string[]>
+  taskSync(sessionId: string): Promise<TaskSync>
+}
+
+/** A write: nothing of it is there until it returns, and nobody else writes meanwhile. */
+export interface LedgerWriter extends LedgerReader {
+  /**
+   * Adds events to the end of a stream, as one step: after a crash either all of them are there or none.
+   * They are on disk when the write that they belong to returns.
+   * An empty list appends nothing.
+   */
+  append(stream: StreamRef, events: readonly NewEvent[], by: { actor: Actor; at: string }): Promise<void>
+  /**
+   * Gives the slot to a session, with this process as the holder and a token greater than every one granted in the slot before.
+   * The grant counts once it is an event too: append `lease.granted` in the same write.
+   */
+  grant(slot: string, sessionId: string): Promise<Lease>
+  release(slot: string): Promise<void>
+  putHeartbeat(sessionId: string, heartbeat: Heartbeat): Promise<void>
+}
+
+/** Where a reader of a stream has got to. `position` means something to the adapter that gave it, and to nobody else. */
+export interface Cursor {
+  readonly seq: number
+  readonly position: number
+}
+
+/** Something in a record that is not as it should be. */
+export interface Finding {
+  /** `null` where the finding is about the store and no stream. */
+  readonly stream: StreamRef | null
+  /** Where to look: a file, or a table and key. */
+  readonly where: string
+  /** Line in that file, from 1; `null` where the finding is about the whole. */
+  readonly line: number | null
+  readonly kind:
+    | 'torn_tail'
+    | 'incomplete_step'
+    | 'foreign_line'
+    | 'doubled_line'
+    | 'altered_line'
+    | 'missing_lines'
+    | 'forked'
+    | 'unknown_event'
+    | 'newer_version'
+    | 'shortened'
+    | 'missing_file'
+    | 'unreadable_store'
+  /** One sentence for a person. */
+  readonly message: string
+  /** False for what is worth knowing and no damage. */
+  readonly damage: boolean
+}
+
+export interface VerifyReport {
+  readonly streams: number
+  readonly events: number
+  readonly findings: readonly Finding[]
+}
+
+export interface Progress {
+  readonly done: number
+  readonly total: number
+}
+
+/**
+ * A book: the log and the store on it, behind one door. Whether they are files and SQLite or tables in PostgreSQL is not to be
+ * known from here up. Every method may throw a `Refusal` with `store_unavailable`, and then nothing was changed.
+ */
+export interface Ledger {
+  readonly project_id: string
+  /** Names this copy of the book, so that the same record in another clone is not taken for a run that lives here. */
+  readonly place: string
+  /** One write transaction. `work` runs alone: it sees the book as it is and may be called again if the book had to be reopened. */
+  write<T>(work: (book: LedgerWriter) => Promise<T>): Promise<T>
+  read<T>(work: (book: LedgerReader) => Promise<T>): Promise<T>
+  /** Renews every lease that this process holds, so that those who cannot see the process know that it lives. */
+  renewLeases(): Promise<void>
+  /** The events of a stream after a cursor, from the log itself, in pages; an empty page means that there are no more yet. */
+  history(stream: StreamRef, after?: Cursor): Promise<{ events: RecordedEvent[]; cursor: Cursor }>
+  /** Checks every stream's chain against itself and against what the store knows of it. */
+  verify(onProgress?: (progress: Progress) => void): Promise<VerifyReport>
+  /** Throws the projection away and computes it again from the log. Leases and heartbeats stay. */
+  rebuild(onProgress?: (progress: Progress) => void): Promise<{ streams: number; events: number }>
+  /** Repairs of records that happened since this process opened the book, for whoever reports them. */
+  repairs(): readonly Finding[]
+  close(): Promise<void>
+}

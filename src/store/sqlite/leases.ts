@@ -1,0 +1,170 @@
+import { judgeLease, type Holder, type Lease, type Sighting } from '../../domain/lease.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { LeaseStatus } from '../../ports/ledger.ts'
+import type { Processes } from '../../ports/processes.ts'
+import type { Database } from './database.ts'
+
+/** Locks on slots. Judged by the machine's process table, or by its boot clock where the holder cannot be seen. */
+export class Leases {
+  readonly #db: Database
+  readonly #project: string
+  readonly #clock: Clock
+  readonly #processes: Processes
+  readonly #ttlMs: number
+
+  constructor(
+    db: Database,
+    projectId: string,
+    on: { clock: Clock; processes: Processes; ttlMs: number },
+  ) {
+    this.#db = db
+    this.#project = projectId
+    this.#clock = on.clock
+    this.#processes = on.processes
+    this.#ttlMs = on.ttlMs
+  }
+
+  /** `noted` is called when the verdict rests on watching the lease from now on. */
+  status(slot: string, noted: (slot: string, sighting: Sighting) => void): LeaseStatus | undefined {
+    const row = this.#db.sql('SELECT * FROM leases WHERE project_id = ? AND slot = ?').get(this.#project, slot)
+    return row === undefined ? undefined : this.#judge(leaseOf(row), noted)
+  }
+
+  all(noted: (slot: string, sighting: Sighting) => void): LeaseStatus[] {
+    return this.#db
+      .sql('SELECT * FROM leases WHERE project_id = ? ORDER BY slot')
+      .all(this.#project)
+      .map((row) => this.#judge(leaseOf(row), noted))
+  }
+
+  #judge(lease: Lease, noted: (slot: string, sighting: Sighting) => void): LeaseStatus {
+    const self = this.#processes.self()
+    if (isSame(lease.holder, self)) return { lease, held: true, gone: null, mine: true }
+    const verdict = judgeLease(lease, this.#processes.liveness(lease.holder), {
+      boot_id: self.boot_id,
+      uptime_ms: this.#clock.uptimeMs(),
+      sighting: this.#sighting(lease.slot),
+    })
+    if (!verdict.held) return { lease, held: false, gone: verdict.reason, mine: false }
+    if (verdict.sighting !== undefined) noted(lease.slot, verdict.sighting)
+    return { lease, held: true, gone: null, mine: false }
+  }
+
+  grant(slot: string, sessionId: string): Lease {
+    const now = this.#clock.now()
+    const lease: Lease = {
+      slot,
+      session_id: sessionId,
+      token: this.#highestToken(slot) + 1,
+      holder: this.#processes.self(),
+      locked_at: now,
+      renewed_at: now,
+      renewed_uptime_ms: this.#clock.uptimeMs(),
+      ttl_ms: this.#ttlMs,
+    }
+    this.put(lease)
+    this.raiseToken(slot, lease.token)
+    return lease
+  }
+
+  put(lease: Lease): void {
+    this.#db
+      .sql(`INSERT OR REPLACE INTO leases
+              (project_id, slot, session_id, token, holder, locked_at, renewed_at, renewed_uptime_ms, ttl_ms)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+      .run(
+        this.#project,
+        lease.slot,
+        lease.session_id,
+        lease.token,
+        JSON.stringify(lease.holder),
+        lease.locked_at,
+        lease.renewed_at,
+        lease.renewed_uptime_ms,
+        lease.ttl_ms,
+      )
+  }
+
+  /**
+   * The lock that a lost store knew: as if renewed this moment, since nobody can say when it last was. A slot that was granted
+   * again since keeps its later lock.
+   */
+  recover(grant: { slot: string; session_id: string; token: number; holder: Holder; locked_at: string }): void {
+    if (grant.token < this.#highestToken(grant.slot)) return
+    const renewed = { renewed_at: this.#clock.now(), renewed_uptime_ms: this.#clock.uptimeMs(), ttl_ms: this.#ttlMs }
+    this.put({ ...grant, ...renewed })
+  }
+
+  isLeased(sessionId: string): boolean {
+    return (
+      this.#db
+        .sql('SELECT 1 FROM leases WHERE project_id = ? AND session_id = ?')
+        .get(this.#project, sessionId) !== undefined
+    )
+  }
+
+  release(slot: string): void {
+    this.#db.sql('DELETE FROM leases WHERE project_id = ? AND slot = ?').run(this.#project, slot)
+  }
+
+  /** The session's slot as long as this process holds it; nothing otherwise. */
+  renew(sessionId: string): void {
+    this.#db
+      .sql(`UPDATE leases SET renewed_at = ?, renewed_uptime_ms = ?
+            WHERE project_id = ? AND session_id = ? AND holder = ?`)
+      .run(this.#clock.now(), this.#clock.uptimeMs(), this.#project, sessionId, JSON.stringify(this.#processes.self()))
+  }
+
+  renewAll(): void {
+    this.#db
+      .sql('UPDATE leases SET renewed_at = ?, renewed_uptime_ms = ? WHERE project_id = ? AND holder = ?')
+      .run(this.#clock.now(), this.#clock.uptimeMs(), this.#project, JSON.stringify(this.#processes.self()))
+  }
+
+  /** A power cut may take the last grants from the store but not from the records: the greater of both counts. */
+  raiseToken(slot: string, token: number): void {
+    this.#db
+      .sql(`INSERT INTO tokens (project_id, slot, token) VALUES (?, ?, ?)
+            ON CONFLICT DO UPDATE SET token = max(token, excluded.token)`)
+      .run(this.#project, slot, token)
+  }
+
+  #highestToken(slot: string): number {
+    const row = this.#db.sql('SELECT token FROM tokens WHERE project_id = ? AND slot = ?').get(this.#project, slot)
+    return Number(row?.['token'] ?? 0)
+  }
+
+  #sighting(slot: string): Sighting | undefined {
+    const row = this.#db
+      .sql(`SELECT token, renewed_uptime_ms, observer_boot_id, seen_uptime_ms FROM sightings
+            WHERE project_id = ? AND slot = ?`)
+      .get(this.#project, slot)
+    return row === undefined ? undefined : ({ ...row } as unknown as Sighting)
+  }
+
+  putSighting(slot: string, seen: Sighting): void {
+    this.#db
+      .sql(`INSERT OR REPLACE INTO sightings
+              (project_id, slot, token, renewed_uptime_ms, observer_boot_id, seen_uptime_ms) VALUES (?, ?, ?, ?, ?, ?)`)
+      .run(this.#project, slot, seen.token, seen.renewed_uptime_ms, seen.observer_boot_id, seen.seen_uptime_ms)
+  }
+}
+
+export function isSame(a: Holder, b: Holder): boolean {
+  return (
+    a.pid === b.pid && a.started === b.started && a.boot_id === b.boot_id && a.pid_space === b.pid_space && a.host === b.host
+  )
+}
+
+function leaseOf(row: Record<string, unknown>): Lease {
+  return {
+    slot: String(row['slot']),
+    session_id: String(row['session_id']),
+    token: Number(row['token']),
+    holder: JSON.parse(String(row['holder'])) as Holder,
+    locked_at: String(row['locked_at']),
+    renewed_at: String(row['renewed_at']),
+    renewed_uptime_ms: Number(row['renewed_uptime_ms']),
+    ttl_ms: Number(row['ttl_ms']),
+  }
+}
