@@ -1,6 +1,6 @@
 /** Bundles the program into `dist/`: `rutter.js`, the chunks it loads on demand, and the licences of what is inside. */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { build, type Metafile } from 'esbuild'
 
@@ -49,21 +49,16 @@ await mkdir(join(dist, 'chunks'), { recursive: true })
 await writeFile(join(dist, 'LICENSES.txt'), await licences(metafile, legal))
 for (const file of [...chunks, ...entry]) await writeFile(file.path, file.contents)
 
-const startup = loadedAtOnce(metafile, 'dist/rutter.js')
-const rows = code
-  .map(({ path, contents }) => ({
-    name: path.slice(dist.length + 1),
-    contents,
-    eager: startup.has(path.slice(root.length + 1)),
-  }))
-  .sort((a, b) => Number(b.eager) - Number(a.eager) || b.contents.length - a.contents.length)
-for (const { name, contents, eager } of rows) {
-  console.log(
-    `${kilobytes(contents.length)} (${kilobytes(gzipSync(contents).length)} gzipped)  dist/${name}${eager ? '  at start' : ''}`,
-  )
+const sizes = code.map(({ path, contents }) => ({
+  name: relative(root, path),
+  bytes: contents.length,
+  gzipped: gzipSync(contents).length,
+}))
+for (const { name, bytes, gzipped } of sizes.sort((a, b) => b.bytes - a.bytes)) {
+  console.log(`${kilobytes(bytes)} ${kilobytes(gzipped)} gzipped  ${name}`)
 }
-const sum = (files: typeof rows) => files.reduce((bytes, { contents }) => bytes + contents.length, 0)
-console.log(`${kilobytes(sum(rows))} in all, ${kilobytes(sum(rows.filter((row) => row.eager)))} of it loaded at start`)
+const sum = (kind: 'bytes' | 'gzipped') => kilobytes(sizes.reduce((total, size) => total + size[kind], 0))
+console.log(`${sum('bytes')} ${sum('gzipped')} gzipped  in all`)
 
 function partition<T>(list: readonly T[], test: (item: T) => boolean): [T[], T[]] {
   return [list.filter(test), list.filter((item) => !test(item))]
@@ -71,16 +66,6 @@ function partition<T>(list: readonly T[], test: (item: T) => boolean): [T[], T[]
 
 function kilobytes(bytes: number): string {
   return `${(bytes / 1000).toFixed(1).padStart(8)} kB`
-}
-
-/** The output files that loading `path` loads with it; what stands behind `import()` is not among them. */
-function loadedAtOnce({ outputs }: Metafile, path: string, seen = new Set<string>()): Set<string> {
-  if (seen.has(path)) return seen
-  seen.add(path)
-  for (const { path: next, kind, external } of outputs[path]?.imports ?? []) {
-    if (kind === 'import-statement' && external !== true) loadedAtOnce({ inputs: {}, outputs }, next, seen)
-  }
-  return seen
 }
 
 /** The licence of every package that went into the bundle, then the comments that its sources asked to be kept. */
