@@ -6,5 +6,16 @@ if (command === 'mcp' && !asksForHelp) {
   const { startMcp } = await import('./start-mcp.ts')
   startMcp(rest)
 } else {
-  console.error('cli comes')
+  const [{ runCommandLine }, { VERSION }] = await Promise.all([import('./cli/program.ts'), import('./version.ts')])
+  await runCommandLine(process.argv.slice(2), {
+    version: VERSION,
+    async adapters() {
+      const [{ openBook }, { findPlace }, { bookLayout }] = await Promise.all([
+        import('./wire.ts'),
+        import('./log/place.ts'),
+        import('./log/layout.ts'),
+      ])
+      return { openBook, findPlace, layoutOf: bookLayout }
+    },
+  })
 }

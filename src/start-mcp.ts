@@ -11,16 +11,23 @@ export function startMcp(argv: readonly string[]): void {
       args: [...argv],
       options: { slot: { type: 'string' }, toolsets: { type: 'string' }, root: { type: 'string' } },
     })
-    const root = values.root ?? process.env['RUTTER_ROOT'] ?? process.cwd()
+    const root = values.root ?? (process.env['RUTTER_ROOT'] || process.cwd())
     serveMcp({
-      slot: values.slot ?? process.env['RUTTER_SLOT'] ?? 'default',
+      slot: values.slot ?? (process.env['RUTTER_SLOT'] || 'default'),
       toolsets: values.toolsets,
       version: VERSION,
       open: () => openBook(root),
     })
   } catch (error) {
-    const { message, hint } = asRefusal(error)
+    const { message, hint } = isMisuse(error) ? { message: error.message, hint: USAGE } : asRefusal(error)
     process.stderr.write(`rutter mcp: ${message}${hint === undefined ? '' : `\n${hint}`}\n`)
     process.exitCode = 2
   }
+}
+
+const USAGE = 'rutter mcp --help shows how it is called.'
+
+/** An option that is not known, or lacks its value: `parseArgs` says which. */
+function isMisuse(error: unknown): error is Error {
+  return error instanceof Error && String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS')
 }

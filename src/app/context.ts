@@ -1,9 +1,9 @@
 import type { Actor } from '../domain/event.ts'
+import type { Settings } from '../domain/settings.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Ledger } from '../ports/ledger.ts'
 import type { Prices } from '../ports/prices.ts'
 import type { Redactor } from '../ports/redactor.ts'
-import type { Settings } from '../domain/settings.ts'
 
 /** What one connection (an MCP client, a command) brings to every call it makes. */
 export interface Connection {

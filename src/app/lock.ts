@@ -2,8 +2,8 @@ import { leaseExpiresAt } from '../domain/lease.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { hasEnded, type SessionState } from '../domain/session/state.ts'
 import type { LeaseStatus, LedgerWriter } from '../ports/ledger.ts'
-import { record } from './record.ts'
 import type { Context } from './context.ts'
+import { record } from './record.ts'
 
 /**
  * Makes sure that the caller may change a session, and keeps its slot alive.

@@ -29,16 +29,35 @@ export function sessionMarkdown({ session, statistics, events }: SessionReport):
       ['Circuit', session.circuit.state],
     ]),
     '',
-    ...section('Models', statistics.by_model.map((m) => `- ${m.provider ?? '?'} ${m.model ?? '?'}: ${m.turns} turns, ${m.tokens?.total ?? 'unknown'} tokens, ${money(m.cost_usd, m.cost_is_estimated)}`)),
-    ...section('Last tasks', session.tasks.map((t) => `- ${t.task_id ?? '(none named)'}: ${t.outcome}${t.duration_ms === null ? '' : ` in ${(t.duration_ms / 1000).toFixed(1)} s`}`)),
-    ...section('Last errors', session.errors.map((e) => `- ${e.at} ${e.task_id ?? ''}: ${oneLine(e.message)}`)),
+    ...section(
+      'Models',
+      statistics.by_model.map(
+        (m) =>
+          `- ${m.provider ?? '?'} ${m.model ?? '?'}: ${m.turns} turns, ${m.tokens?.total ?? 'unknown'} tokens, ${money(m.cost_usd, m.cost_is_estimated)}`,
+      ),
+    ),
+    ...section(
+      'Last tasks',
+      session.tasks.map(
+        (t) =>
+          `- ${t.task_id ?? '(none named)'}: ${t.outcome}${t.duration_ms === null ? '' : ` in ${(t.duration_ms / 1000).toFixed(1)} s`}`,
+      ),
+    ),
+    ...section(
+      'Last errors',
+      session.errors.map((e) => `- ${e.at} ${e.task_id ?? ''}: ${oneLine(e.message)}`),
+    ),
     ...section('Timeline', left === 0 ? shown : [`- (${left} earlier lines left out)`, ...shown]),
   ].join('\n')
 }
 
 function table(rows: readonly (readonly [string, string | null])[]): string[] {
   const known = rows.filter(([, value]) => value !== null)
-  return ['| | |', '|---|---|', ...known.map(([name, value]) => `| ${name} | ${oneLine(value ?? '').replaceAll('|', '\\|')} |`)]
+  return [
+    '| | |',
+    '|---|---|',
+    ...known.map(([name, value]) => `| ${name} | ${oneLine(value ?? '').replaceAll('|', '\\|')} |`),
+  ]
 }
 
 function section(title: string, lines: readonly string[]): string[] {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { Refusal, REFUSAL_CODES } from '../domain/refusal.ts'
-import type { Context } from './context.ts'
 import { explain } from '../domain/invalid.ts'
+import { REFUSAL_CODES, Refusal } from '../domain/refusal.ts'
+import type { Context } from './context.ts'
 
 export type Toolset = 'session' | 'task' | 'steering' | 'memory'
 

@@ -1,10 +1,10 @@
-import { existing, sessionToRead } from './resolve.ts'
-import type { Context } from './context.ts'
 import type { RecordedEvent } from '../domain/event.ts'
 import { sessionStream } from '../domain/session/projection.ts'
 import { type Statistics, statistics } from '../domain/session/statistics.ts'
 import type { SessionView } from '../domain/session/view.ts'
 import type { Cursor } from '../ports/ledger.ts'
+import type { Context } from './context.ts'
+import { existing, sessionToRead } from './resolve.ts'
 import { describe } from './view.ts'
 
 /** Everything there is to tell about one run. */
@@ -18,7 +18,8 @@ export interface SessionReport {
 export async function reportOf(context: Context, sessionId?: string): Promise<SessionReport> {
   const { ledger, connection, clock } = context
   const { session, figures } = await ledger.read(async (book) => {
-    const state = sessionId === undefined ? await sessionToRead(book, connection, undefined) : await existing(book, sessionId)
+    const state =
+      sessionId === undefined ? await sessionToRead(book, connection, undefined) : await existing(book, sessionId)
     return {
       session: await describe(book, state),
       figures: statistics(state, await book.taskSync(state.session_id), clock.now()),

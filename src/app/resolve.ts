@@ -20,9 +20,13 @@ export async function sessionToChange(
   const candidates = inSlot.length > 0 ? inSlot : live
   const [only, ...others] = candidates
   if (only === undefined) {
-    throw new Refusal('no_active_session', `No session is live in slot "${connection.slot}" or any other of this project.`, {
-      hint: 'Call session_initialize first.',
-    })
+    throw new Refusal(
+      'no_active_session',
+      `No session is live in slot "${connection.slot}" or any other of this project.`,
+      {
+        hint: 'Call session_initialize first.',
+      },
+    )
   }
   if (others.length > 0) throw ambiguous(connection, candidates)
   return only
@@ -51,7 +55,10 @@ export async function existing(book: LedgerReader, id: string): Promise<SessionS
   const recent = await book.sessions({ limit: 3 })
   const known = recent.map(({ session_id }) => session_id)
   throw new Refusal('session_not_found', `There is no session "${id}" in this project.`, {
-    hint: known.length === 0 ? 'Call session_initialize first.' : `The latest are: ${known.join(', ')}. session_list shows more.`,
+    hint:
+      known.length === 0
+        ? 'Call session_initialize first.'
+        : `The latest are: ${known.join(', ')}. session_list shows more.`,
     details: { session_id: id },
   })
 }

@@ -84,6 +84,11 @@ export const sessionShape = z.object({
 export const lockShape = z.object({ slot: z.string(), token: count, expires_at: z.string() })
 
 /** Annotations of a call that records something. Nothing that Rutter does destroys anything or leaves the machine. */
-export const WRITES = { readOnlyHint: false, idempotentHint: false, destructiveHint: false, openWorldHint: false } as const
+export const WRITES = {
+  readOnlyHint: false,
+  idempotentHint: false,
+  destructiveHint: false,
+  openWorldHint: false,
+} as const
 export const WRITES_ONCE = { ...WRITES, idempotentHint: true } as const
 export const READS = { readOnlyHint: true, idempotentHint: true, destructiveHint: false, openWorldHint: false } as const

@@ -31,7 +31,8 @@ function explainIssue(issue: z.core.$ZodIssue, input: unknown): string {
 function limit(issue: z.core.$ZodIssueTooBig | z.core.$ZodIssueTooSmall, which: 'most' | 'least'): string {
   const bound = issue.code === 'too_big' ? issue.maximum : issue.minimum
   if (issue.origin === 'string') return `have at ${which} ${bound} characters`
-  if (issue.origin === 'array' || issue.origin === 'record' || issue.origin === 'object') return `have at ${which} ${bound} entries`
+  if (issue.origin === 'array' || issue.origin === 'record' || issue.origin === 'object')
+    return `have at ${which} ${bound} entries`
   return `be at ${which} ${bound}`
 }
 

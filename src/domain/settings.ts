@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { Refusal } from './refusal.ts'
 import { explain } from './invalid.ts'
+import { Refusal } from './refusal.ts'
 
 /** `.bot/rutter.json`. Everything but the project's id may be left out. */
 export const settingsSchema = z.strictObject({

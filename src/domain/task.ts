@@ -22,7 +22,8 @@ const RANK: Record<TaskStatus, number> = { todo: 0, in_progress: 1, done: 2 }
 export function mergeTask(known: Task | undefined, news: Task): Task {
   if (known === undefined) return news
   const title = latestTitle(known, news)
-  const newer = RANK[news.status] > RANK[known.status] || (RANK[news.status] === RANK[known.status] && precedes(news, known))
+  const newer =
+    RANK[news.status] > RANK[known.status] || (RANK[news.status] === RANK[known.status] && precedes(news, known))
   return { ...(newer ? news : known), title }
 }
 

@@ -69,7 +69,8 @@ export class ChainWalker {
     if (bytes.length === 0) return this.#observe('foreign_line', 'an empty line')
     const text = bytes.toString('utf8')
     const parsed = parseLine(text)
-    if (parsed.kind === 'foreign') return this.#observe('foreign_line', `a line that Rutter did not write: ${parsed.why}`)
+    if (parsed.kind === 'foreign')
+      return this.#observe('foreign_line', `a line that Rutter did not write: ${parsed.why}`)
 
     const { event } = parsed
     const ownHash = lineHash(bytes)
@@ -85,7 +86,11 @@ export class ChainWalker {
     if (parsed.kind === 'newer') {
       return {
         link,
-        ...this.#observe('newer_version', `written by a newer Rutter (line version ${event.v}); kept and passed over`, false),
+        ...this.#observe(
+          'newer_version',
+          `written by a newer Rutter (line version ${event.v}); kept and passed over`,
+          false,
+        ),
       }
     }
     return { link }
@@ -110,7 +115,12 @@ export class ChainWalker {
     return { continues: true, ...this.#observe('altered_line', message, true, this.#headLine) }
   }
 
-  #observe(kind: Finding['kind'], message: string, damage = true, line = this.#lineNumber): { observation: Observation } {
+  #observe(
+    kind: Finding['kind'],
+    message: string,
+    damage = true,
+    line = this.#lineNumber,
+  ): { observation: Observation } {
     return { observation: { kind, line, message, damage } }
   }
 }

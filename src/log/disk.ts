@@ -24,10 +24,10 @@ import { dirname } from 'node:path'
 export interface Disk {
   /** `null` when there is no such file. */
   open(path: string, create: boolean): OpenFile | null
-  /** Names in a folder; empty when there is no such folder. */
+  /** Names of the files in a folder; empty when there is no such folder. */
   list(folder: string): string[]
   /** Changes whenever a file is added to, removed from or replaced in a folder; 0 when there is no such folder. */
-  folderStamp(folder: string): bigint
+  folderStamp(folder: string): number
   /** Size and identity of a file without opening it; `null` when there is none. */
   stat(path: string): { size: number; ino: number } | null
   makeFolder(folder: string): void
@@ -54,16 +54,15 @@ export const nodeDisk: Disk = {
     return opened === null ? null : new NodeFile(path, opened.fd, opened.created)
   },
   list(folder) {
-    return whenPresent(() => readdirSync(folder)) ?? []
+    const entries = whenPresent(() => readdirSync(folder, { withFileTypes: true })) ?? []
+    return entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name)
   },
   folderStamp(folder) {
-    return whenPresent(() => statSync(folder, { bigint: true }).mtimeNs) ?? 0n
+    return statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0
   },
   stat(path) {
-    return whenPresent(() => {
-      const { size, ino } = statSync(path)
-      return { size, ino }
-    })
+    const found = statSync(path, { throwIfNoEntry: false })
+    return found === undefined ? null : { size: found.size, ino: found.ino }
   },
   makeFolder(folder) {
     mkdirSync(folder, { recursive: true })

@@ -36,7 +36,10 @@ export function findPlace(start: string): Place {
 /** A project id that two clones of one repository agree on: the name of its origin, else of its folder. */
 export function defaultProjectId(place: Place): string {
   const name = originName(place) ?? basename(place.root)
-  const id = name.normalize('NFKD').replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+|-+$/g, '')
+  const id = name
+    .normalize('NFKD')
+    .replace(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/^[^A-Za-z0-9]+|-+$/g, '')
   return id === '' ? 'project' : id.slice(0, 100)
 }
 
@@ -68,7 +71,15 @@ function originName(place: Place): string | null {
   const gitDir = gitDirOf(place.root)
   const config = gitDir === null ? undefined : readIfThere(join(gitDir, 'config'))
   const url = /\[remote "origin"\][^[]*?\n\s*url\s*=\s*(.+)/.exec(config ?? '')?.[1]
-  return url === undefined ? null : basename(url.trim().replace(/[/\\]+$/, '').replace(/^.*[:/\\]/, ''), '.git')
+  return url === undefined
+    ? null
+    : basename(
+        url
+          .trim()
+          .replace(/[/\\]+$/, '')
+          .replace(/^.*[:/\\]/, ''),
+        '.git',
+      )
 }
 
 function readIfThere(path: string): string | undefined {

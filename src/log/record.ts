@@ -1,4 +1,4 @@
-import { LINE_VERSION, type Actor, type NewEvent, type RecordedEvent } from '../domain/event.ts'
+import { type Actor, LINE_VERSION, type NewEvent, type RecordedEvent } from '../domain/event.ts'
 import { ChainWalker, type Head, type Link, type Observation, type RawLine } from './chain.ts'
 import type { OpenFile } from './disk.ts'
 import { encodeLine, lineHash } from './line.ts'

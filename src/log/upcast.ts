@@ -10,7 +10,8 @@ export function upcast(event: RecordedEvent): RecordedEvent {
   let lifted = event
   while (lifted.v < LINE_VERSION) {
     const lift = lifts[lifted.v]
-    if (lift === undefined) throw new Error(`No way to read version ${lifted.v} of "${event.type}" lines; this is a bug in Rutter.`)
+    if (lift === undefined)
+      throw new Error(`No way to read version ${lifted.v} of "${event.type}" lines; this is a bug in Rutter.`)
     lifted = lift(lifted)
   }
   return lifted

@@ -1,38 +1,48 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { StreamRef } from '../domain/event.ts'
 import { isSessionEvent } from '../domain/session/events.ts'
 import type { Finding, Progress, VerifyReport } from '../ports/ledger.ts'
 import { EMPTY_HEAD, endsAt, type Head, type Observation } from './chain.ts'
 import type { Disk } from './disk.ts'
 import { type BookLayout, isForkFile, streamOfFile } from './layout.ts'
-import { walkRecord } from './record.ts'
+import { type Reading, walkRecord } from './record.ts'
 
 const KINDS: readonly StreamRef['kind'][] = ['session', 'memory']
 
-/** Walks every record of a book and says what is not as it was written. Changes nothing. */
-export function verifyBook(
+/** A file in a record folder. */
+export interface RecordFile {
+  readonly kind: StreamRef['kind']
+  readonly path: string
+}
+
+export type KnownHead = (stream: StreamRef) => Head | undefined
+
+/** Every file in a book's record folders. */
+export function recordFiles(disk: Disk, layout: BookLayout): RecordFile[] {
+  return KINDS.flatMap((kind) =>
+    disk.list(layout.folder(kind)).map((name) => ({ kind, path: join(layout.folder(kind), name) })),
+  )
+}
+
+/** Walks records and says what is not as it was written. Changes nothing. */
+export function verifyRecords(
   disk: Disk,
-  layout: BookLayout,
-  knownHead: (stream: StreamRef) => Head | undefined,
+  files: readonly RecordFile[],
+  knownHead: KnownHead,
   onProgress?: (progress: Progress) => void,
 ): VerifyReport {
-  const files = KINDS.flatMap((kind) => disk.list(layout.folder(kind)).map((name) => ({ kind, name })))
   const findings: Finding[] = []
   let streams = 0
   let events = 0
-  for (const [index, { kind, name }] of files.entries()) {
-    const where = join(layout.folder(kind), name)
-    const stream = streamOfFile(kind, name)
-    const tell = (observation: Observation, of: StreamRef) => findings.push({ stream: of, where, ...observation })
-    if (stream === null) {
-      if (isForkFile(name)) {
-        const of = { kind, id: name.slice(0, name.indexOf('.fork-')) }
-        tell({ kind: 'forked', line: null, message: 'the other copy of a record that forked; kept beside it', damage: false }, of)
-      }
-      continue
+  for (const [index, file] of files.entries()) {
+    const stream = streamOfFile(file.kind, basename(file.path))
+    if (stream !== null) {
+      const tell = (observation: Observation) => findings.push({ stream, where: file.path, ...observation })
+      streams++
+      events += verifyRecord(disk, file.path, knownHead(stream), tell)
+    } else if (isForkFile(file.path)) {
+      findings.push(forkBeside(file))
     }
-    streams++
-    events += verifyRecord(disk, where, knownHead(stream), (observation) => tell(observation, stream))
     onProgress?.({ done: index + 1, total: files.length })
   }
   return { streams, events, findings }
@@ -55,19 +65,38 @@ function verifyRecord(disk: Disk, path: string, known: Head | undefined, tell: (
       { remember: true },
     )
     for (const observation of reading.observations) tell(observation)
-    for (const [type, times] of unknown) {
-      const message = `${times} event${times === 1 ? '' : 's'} of a type or shape that this Rutter does not know ("${type}"); kept and passed over`
-      tell({ kind: 'unknown_event', line: null, message, damage: false })
-    }
-    if (reading.tail === 'torn' || reading.tail === 'incomplete_step') {
-      const message = 'the end was cut short; the next call puts it aside, since it was never answered'
-      tell({ kind: reading.tail === 'torn' ? 'torn_tail' : 'incomplete_step', line: reading.lines, message, damage: true })
-    } else if (known !== undefined && !endsAt(file, known)) {
-      const message = `the record does not hold event ${known.seq} as the store knows it: it was changed or cut after it was written`
-      tell({ kind: known.seq > reading.head.seq ? 'shortened' : 'altered_line', line: reading.lines, message, damage: true })
-    }
+    for (const [type, times] of unknown) tell(unknownEvents(type, times))
+    const end = endOf(reading, known === undefined || endsAt(file, known) ? undefined : known)
+    if (end !== undefined) tell(end)
     return reading.events
   } finally {
     file.close()
   }
+}
+
+/** What is wrong with a record's end; `lost` is the head that the store knows and the file does not have. */
+function endOf({ tail, lines, head }: Reading, lost: Head | undefined): Observation | undefined {
+  if (tail === 'torn' || tail === 'incomplete_step') {
+    const message = 'the end was cut short; the next call puts it aside, since it was never answered'
+    return { kind: tail === 'torn' ? 'torn_tail' : 'incomplete_step', line: lines, message, damage: true }
+  }
+  if (lost === undefined) return undefined
+  const wasCut = lost.seq > head.seq
+  const message = wasCut
+    ? `the record ends at event ${head.seq}, the store knew it up to event ${lost.seq}: it was cut, or git put an older copy in its place`
+    : `event ${lost.seq} is not as it was written: it was changed, or git put another copy in its place`
+  return { kind: wasCut ? 'shortened' : 'altered_line', line: lines, message, damage: true }
+}
+
+function unknownEvents(type: string, times: number): Observation {
+  const events = times === 1 ? '1 event' : `${times} events`
+  const message = `${events} of a type or shape that this Rutter does not know ("${type}"); kept and passed over`
+  return { kind: 'unknown_event', line: null, message, damage: false }
+}
+
+function forkBeside({ kind, path }: RecordFile): Finding {
+  const name = basename(path)
+  const stream = { kind, id: name.slice(0, name.indexOf('.fork-')) }
+  const message = 'the other copy of a record that forked; kept beside it'
+  return { stream, where: path, kind: 'forked', line: null, message, damage: false }
 }

@@ -43,7 +43,11 @@ export function listResourceTemplates(): ListResourceTemplatesResult {
 /** Reads a resource; an address that names nothing is told as such, with what would. */
 export async function readResource(context: Context, uri: string): Promise<ReadResourceResult> {
   const id = uri.startsWith(SESSIONS) ? decodeURIComponent(uri.slice(SESSIONS.length)) : ''
-  if (id === '') throw new ResourceNotFoundError(uri, `There is no resource ${uri}; there are ${SESSIONS}current and ${SESSIONS}{session_id}.`)
+  if (id === '')
+    throw new ResourceNotFoundError(
+      uri,
+      `There is no resource ${uri}; there are ${SESSIONS}current and ${SESSIONS}{session_id}.`,
+    )
   try {
     const report = await reportOf(context, id === 'current' ? undefined : id)
     return { contents: [{ uri, mimeType: MARKDOWN, text: sessionMarkdown(report) }] }

@@ -1,8 +1,8 @@
 import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server'
 import type { Context } from '../app/context.ts'
 import { type Operation, perform } from '../app/operation.ts'
-import { toolOf, refusalResult, resultOf } from './tools.ts'
 import { listResources, listResourceTemplates, readResource } from './resources.ts'
+import { refusalResult, resultOf, toolOf } from './tools.ts'
 
 export interface McpServerOptions {
   readonly operations: readonly Operation[]
@@ -40,7 +40,10 @@ export function mcpServer(options: McpServerOptions): Server {
     const operation = byName.get(params.name)
     if (operation === undefined) {
       const known = [...byName.keys()].join(', ')
-      throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no tool "${params.name}". There are: ${known}.`)
+      throw new ProtocolError(
+        ProtocolErrorCode.InvalidParams,
+        `There is no tool "${params.name}". There are: ${known}.`,
+      )
     }
     try {
       return resultOf(await perform(operation, await context(), params.arguments))

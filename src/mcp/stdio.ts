@@ -18,7 +18,8 @@ export interface StdioOptions {
  */
 export function serveMcp(options: StdioOptions): void {
   const operations = selectToolsets(options.toolsets)
-  const complain = (error: unknown) => process.stderr.write(`rutter mcp: ${error instanceof Error ? error.message : error}\n`)
+  const complain = (error: unknown) =>
+    process.stderr.write(`rutter mcp: ${error instanceof Error ? error.message : error}\n`)
   const context = async (clientName: string) => {
     const opened = options.open().connect({ kind: 'agent', name: clientName }, options.slot)
     keepLeases(opened.ledger, opened.settings.lease_seconds, complain)

@@ -23,7 +23,10 @@ export const sessionInitialize = operation({
     session_type: z.enum(['autonomous', 'manual']),
     workflow: shortText.optional(),
     slot: idText
-      .regex(/^[\p{L}\p{N}][\p{L}\p{N}._/-]*$/u, 'letters, digits, ".", "_", "/" and "-", beginning with a letter or digit')
+      .regex(
+        /^[\p{L}\p{N}][\p{L}\p{N}._/-]*$/u,
+        'letters, digits, ".", "_", "/" and "-", beginning with a letter or digit',
+      )
       .optional(),
     provider: shortText.optional(),
     model: shortText.optional(),

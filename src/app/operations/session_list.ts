@@ -10,7 +10,8 @@ export const sessionList = operation({
   name: 'session_list',
   title: 'List sessions',
   toolset: 'session',
-  summary: 'Past and present sessions of the project, newest first, a short row each. next_cursor, where it is not null, gives the next page.',
+  summary:
+    'Past and present sessions of the project, newest first, a short row each. next_cursor, where it is not null, gives the next page.',
   input: z.strictObject({
     status: sessionStatusShape.optional(),
     since: time.optional(),

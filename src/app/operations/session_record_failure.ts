@@ -1,7 +1,16 @@
 import { z } from 'zod'
 import { change } from '../call.ts'
 import { operation } from '../operation.ts'
-import { circuitShape, count, idText, longText, sessionStatusShape, shortText, WRITES, whichSession } from '../shapes.ts'
+import {
+  circuitShape,
+  count,
+  idText,
+  longText,
+  sessionStatusShape,
+  shortText,
+  WRITES,
+  whichSession,
+} from '../shapes.ts'
 
 export const sessionRecordFailure = operation({
   name: 'session_record_failure',

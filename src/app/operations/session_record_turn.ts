@@ -7,7 +7,13 @@ import { operation } from '../operation.ts'
 import { count, idText, shortText, usageShape, WRITES_ONCE, whichSession } from '../shapes.ts'
 
 const time = z.iso.datetime({ offset: true })
-const TOKEN_FIELDS = ['input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens', 'reasoning_tokens'] as const
+const TOKEN_FIELDS = [
+  'input_tokens',
+  'output_tokens',
+  'cache_read_tokens',
+  'cache_write_tokens',
+  'reasoning_tokens',
+] as const
 
 const input = z
   .strictObject({
@@ -28,14 +34,26 @@ const input = z
   .refine((turn) => hasTokens(turn) || (turn.started_at !== undefined && turn.ended_at !== undefined), {
     error: 'a turn needs one of the token counts, or both started_at and ended_at',
   })
-  .refine((turn) => turn.started_at === undefined || turn.ended_at === undefined || Date.parse(turn.ended_at) >= Date.parse(turn.started_at), {
-    error: 'must not be before started_at',
-    path: ['ended_at'],
-  })
-  .refine((turn) => turn.reasoning_tokens === undefined || turn.output_tokens === undefined || turn.reasoning_tokens <= turn.output_tokens, {
-    error: 'must not exceed output_tokens, of which they are a part (add them where your provider counts them apart)',
-    path: ['reasoning_tokens'],
-  })
+  .refine(
+    (turn) =>
+      turn.started_at === undefined ||
+      turn.ended_at === undefined ||
+      Date.parse(turn.ended_at) >= Date.parse(turn.started_at),
+    {
+      error: 'must not be before started_at',
+      path: ['ended_at'],
+    },
+  )
+  .refine(
+    (turn) =>
+      turn.reasoning_tokens === undefined ||
+      turn.output_tokens === undefined ||
+      turn.reasoning_tokens <= turn.output_tokens,
+    {
+      error: 'must not exceed output_tokens, of which they are a part (add them where your provider counts them apart)',
+      path: ['reasoning_tokens'],
+    },
+  )
 
 type Input = z.infer<typeof input>
 
@@ -55,7 +73,10 @@ export const sessionRecordTurn = operation({
   annotations: WRITES_ONCE,
   async run(context, { session_id, ...given }) {
     const turn = await priced(context, given)
-    const command = async (state: { session_id: string }, book: { turnIsCounted(s: string, r: string): Promise<boolean> }) => ({
+    const command = async (
+      state: { session_id: string },
+      book: { turnIsCounted(s: string, r: string): Promise<boolean> },
+    ) => ({
       kind: 'record_turn' as const,
       turn,
       already_counted: turn.request_id !== null && (await book.turnIsCounted(state.session_id, turn.request_id)),

@@ -22,6 +22,8 @@ export const sessionUpdate = operation({
   output: sessionShape,
   annotations: WRITES_ONCE,
   async run(context, { session_id, ...changes }) {
-    return await change(context, { session_id, command: { kind: 'update', changes } }, (state, book) => describe(book, state))
+    return await change(context, { session_id, command: { kind: 'update', changes } }, (state, book) =>
+      describe(book, state),
+    )
   },
 })

@@ -1,8 +1,8 @@
 import { z } from 'zod'
+import type { LedgerReader } from '../../ports/ledger.ts'
 import { change } from '../call.ts'
 import { operation } from '../operation.ts'
 import { idText, longText, WRITES_ONCE, whichSession } from '../shapes.ts'
-import type { LedgerReader } from '../../ports/ledger.ts'
 
 /** Tasks that one call may add. */
 const MAX_TASKS = 500
@@ -11,7 +11,7 @@ export const taskAdd = operation({
   name: 'task_add',
   title: 'Add tasks',
   toolset: 'task',
-  summary: 'Put tasks into the project\'s ledger. A task that is known already stays as it is.',
+  summary: "Put tasks into the project's ledger. A task that is known already stays as it is.",
   input: z.strictObject({
     tasks: z
       .array(z.strictObject({ task_id: idText, title: longText }))

@@ -10,7 +10,7 @@ export const taskList = operation({
   name: 'task_list',
   title: 'List tasks',
   toolset: 'task',
-  summary: 'The project\'s tasks: those in progress first, then to do, then done. Needs no session.',
+  summary: "The project's tasks: those in progress first, then to do, then done. Needs no session.",
   input: z.strictObject({ status: z.enum(TASK_STATUSES).optional() }),
   output: z.object({
     tasks: z.array(

@@ -11,7 +11,7 @@ export const taskMarkDone = operation({
   title: 'Mark a task done',
   toolset: 'task',
   summary:
-    'Mark a task as done in the project\'s ledger. Doing it twice is fine. Never touches the session\'s counters: pair it with session_increment_completed. An id that nobody added or started is refused with the nearest ones.',
+    "Mark a task as done in the project's ledger. Doing it twice is fine. Never touches the session's counters: pair it with session_increment_completed. An id that nobody added or started is refused with the nearest ones.",
   input: z.strictObject({ task_id: idText, note: longText.optional(), ...whichSession }),
   output: z.object({
     task_id: z.string(),

@@ -2,8 +2,8 @@ import type { Actor } from '../event.ts'
 import { Refusal } from '../refusal.ts'
 import type { SessionChanges, SessionCommand } from './commands.ts'
 import type { NewSessionEvent } from './events.ts'
-import { inOrderOfUrgency } from './whispers.ts'
 import { hasEnded, type SessionState } from './state.ts'
+import { inOrderOfUrgency } from './whispers.ts'
 
 /** Whispers that may wait for one session; an operator who sends more is talking to nobody. */
 export const MAX_WAITING_WHISPERS = 100
@@ -111,7 +111,11 @@ function whisper(state: SessionState, command: Extract<SessionCommand, { kind: '
     throw new Refusal(
       'invalid_argument',
       `Session ${state.session_id} has ${state.whispers_waiting.length} whispers waiting that the agent has not fetched; ${MAX_WAITING_WHISPERS} may wait.`,
-      { hint: 'The agent fetches whispers with steering_heartbeat. See whether it still runs: rutter show ' + state.session_id },
+      {
+        hint:
+          'The agent fetches whispers with steering_heartbeat. See whether it still runs: rutter show ' +
+          state.session_id,
+      },
     )
   }
   const { whisper_id, instruction, priority } = command
@@ -163,7 +167,11 @@ function circuitOpen(state: SessionState, taskId: string): Refusal {
     `${state.consecutive_failures} failures in a row (more than ${state.circuit.threshold}) opened the circuit at ${state.circuit.opened_at}; task "${taskId}" was not started.`,
     {
       hint: 'Find out why the tasks fail. Then session_update { "status": "running" } closes the circuit, or ask the operator to resume.',
-      details: { session_id: state.session_id, circuit: state.circuit, consecutive_failures: state.consecutive_failures },
+      details: {
+        session_id: state.session_id,
+        circuit: state.circuit,
+        consecutive_failures: state.consecutive_failures,
+      },
     },
   )
 }

@@ -46,7 +46,8 @@ function apply(state: SessionState, event: SessionEvent): SessionState {
     case 'session.ended':
       return {
         ...state,
-        status: event.data.reason === 'process_gone' || event.data.reason === 'lease_expired' ? 'interrupted' : 'stopped',
+        status:
+          event.data.reason === 'process_gone' || event.data.reason === 'lease_expired' ? 'interrupted' : 'stopped',
         end_time: event.at,
         end_reason: event.data.reason,
         current_task: null,
@@ -91,7 +92,10 @@ function apply(state: SessionState, event: SessionEvent): SessionState {
       return { ...state, usage: addTurn(state.usage, event.data), by_model: addModelTurn(state.by_model, event.data) }
     case 'whisper.sent': {
       const { whisper_id: id, instruction, priority } = event.data
-      return { ...state, whispers_waiting: [...state.whispers_waiting, { id, instruction, priority, timestamp: event.at }] }
+      return {
+        ...state,
+        whispers_waiting: [...state.whispers_waiting, { id, instruction, priority, timestamp: event.at }],
+      }
     }
     case 'whisper.delivered': {
       const given = new Set(event.data.whisper_ids)
@@ -149,7 +153,11 @@ function withError(
  */
 function reportCounters(
   state: SessionState,
-  data: { tasks_failed?: number | undefined; tasks_skipped?: number | undefined; consecutive_failures?: number | undefined },
+  data: {
+    tasks_failed?: number | undefined
+    tasks_skipped?: number | undefined
+    consecutive_failures?: number | undefined
+  },
   at: string,
 ): SessionState {
   const failed = (data.tasks_failed ?? state.tasks_failed) - state.tasks_failed

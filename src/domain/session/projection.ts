@@ -1,7 +1,7 @@
 import type { StreamRef } from '../event.ts'
 import type { Task } from '../task.ts'
-import { evolve } from './evolve.ts'
 import type { SessionEvent } from './events.ts'
+import { evolve } from './evolve.ts'
 import { initialState, type SessionState } from './state.ts'
 
 /** What one session's stream says about one task; the ledger's row is the merge of these over all sessions. */

@@ -59,13 +59,27 @@ export function statistics(state: SessionState, sync: TaskSync, now: string) {
 
 export type Statistics = ReturnType<typeof statistics>
 
-function sentence(state: SessionState, f: { runtime_minutes: number; total_processed: number; completion_rate: number; turns: number; cost_usd: number | null; cost_is_estimated: boolean; turns_without_cost: number }): string {
+function sentence(
+  state: SessionState,
+  f: {
+    runtime_minutes: number
+    total_processed: number
+    completion_rate: number
+    turns: number
+    cost_usd: number | null
+    cost_is_estimated: boolean
+    turns_without_cost: number
+  },
+): string {
   const tasks =
     f.total_processed === 0
       ? 'no task processed'
       : `${state.tasks_completed} of ${f.total_processed} tasks completed (${f.completion_rate}%), ${state.tasks_failed} failed, ${state.tasks_skipped} skipped`
   const bound = f.turns_without_cost > 0 ? 'at least ' : ''
-  const cost = f.cost_usd === null ? 'cost unknown' : `${f.cost_is_estimated ? 'an estimated ' : ''}${bound}$${f.cost_usd.toFixed(2)}`
+  const cost =
+    f.cost_usd === null
+      ? 'cost unknown'
+      : `${f.cost_is_estimated ? 'an estimated ' : ''}${bound}$${f.cost_usd.toFixed(2)}`
   const verb = hasEnded(state) ? 'ran' : 'has run'
   return `Session ${state.session_id} (${state.status}) ${verb} ${f.runtime_minutes} min: ${tasks}; ${f.turns} turns, ${cost}.`
 }

@@ -2,8 +2,8 @@ import { mkdirSync, renameSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { Refusal } from '../../domain/refusal.ts'
-import { migrations } from './migrations.ts'
 import { retryWhileBusy } from './busy.ts'
+import { migrations } from './migrations.ts'
 
 /** Below it, two processes that write to one WAL database can corrupt it ("WAL-reset", SQLite 3.7.0 to 3.51.2). */
 const OLDEST_SAFE_SQLITE = [3, 51, 3] as const
@@ -55,7 +55,9 @@ export class Database {
     const db = new DatabaseSync(path, { timeout: 0 })
     try {
       await retryWhileBusy(() => {
-        db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
+        db.exec(
+          `PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
+        )
       })
       if (schemaVersion(db) !== migrations.length) await retryWhileBusy(() => migrate(db, path))
       return new Database(path, db)
@@ -76,6 +78,14 @@ export class Database {
 
   exec(text: string): void {
     this.#db.exec(text)
+  }
+
+  begin(): void {
+    this.sql('BEGIN IMMEDIATE').run()
+  }
+
+  commit(): void {
+    this.sql('COMMIT').run()
   }
 
   get inTransaction(): boolean {

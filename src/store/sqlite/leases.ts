@@ -1,4 +1,4 @@
-import { judgeLease, type Holder, type Lease, type Sighting } from '../../domain/lease.ts'
+import { type Holder, judgeLease, type Lease, type Sighting } from '../../domain/lease.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { LeaseStatus } from '../../ports/ledger.ts'
 import type { Processes } from '../../ports/processes.ts'
@@ -11,17 +11,18 @@ export class Leases {
   readonly #clock: Clock
   readonly #processes: Processes
   readonly #ttlMs: number
+  /** This process as it stands in the rows. */
+  readonly #self: string
+  /** When each session's lease was last renewed from here, on the boot clock. */
+  readonly #renewed = new Map<string, number>()
 
-  constructor(
-    db: Database,
-    projectId: string,
-    on: { clock: Clock; processes: Processes; ttlMs: number },
-  ) {
+  constructor(db: Database, projectId: string, on: { clock: Clock; processes: Processes; ttlMs: number }) {
     this.#db = db
     this.#project = projectId
     this.#clock = on.clock
     this.#processes = on.processes
     this.#ttlMs = on.ttlMs
+    this.#self = JSON.stringify(on.processes.self())
   }
 
   /** `noted` is called when the verdict rests on watching the lease from now on. */
@@ -97,9 +98,8 @@ export class Leases {
 
   isLeased(sessionId: string): boolean {
     return (
-      this.#db
-        .sql('SELECT 1 FROM leases WHERE project_id = ? AND session_id = ?')
-        .get(this.#project, sessionId) !== undefined
+      this.#db.sql('SELECT 1 FROM leases WHERE project_id = ? AND session_id = ?').get(this.#project, sessionId) !==
+      undefined
     )
   }
 
@@ -107,18 +107,25 @@ export class Leases {
     this.#db.sql('DELETE FROM leases WHERE project_id = ? AND slot = ?').run(this.#project, slot)
   }
 
-  /** The session's slot as long as this process holds it; nothing otherwise. */
+  /**
+   * Renews a session's lease where this process holds it. Skipped while a tenth of its lifetime has not passed since the last
+   * time, so that a busy session does not write the lease with every call.
+   */
   renew(sessionId: string): void {
+    const uptime = this.#clock.uptimeMs()
+    const last = this.#renewed.get(sessionId)
+    if (last !== undefined && uptime - last < this.#ttlMs / 10) return
+    this.#renewed.set(sessionId, uptime)
     this.#db
       .sql(`UPDATE leases SET renewed_at = ?, renewed_uptime_ms = ?
             WHERE project_id = ? AND session_id = ? AND holder = ?`)
-      .run(this.#clock.now(), this.#clock.uptimeMs(), this.#project, sessionId, JSON.stringify(this.#processes.self()))
+      .run(this.#clock.now(), uptime, this.#project, sessionId, this.#self)
   }
 
   renewAll(): void {
     this.#db
       .sql('UPDATE leases SET renewed_at = ?, renewed_uptime_ms = ? WHERE project_id = ? AND holder = ?')
-      .run(this.#clock.now(), this.#clock.uptimeMs(), this.#project, JSON.stringify(this.#processes.self()))
+      .run(this.#clock.now(), this.#clock.uptimeMs(), this.#project, this.#self)
   }
 
   /** A power cut may take the last grants from the store but not from the records: the greater of both counts. */
@@ -152,7 +159,11 @@ export class Leases {
 
 export function isSame(a: Holder, b: Holder): boolean {
   return (
-    a.pid === b.pid && a.started === b.started && a.boot_id === b.boot_id && a.pid_space === b.pid_space && a.host === b.host
+    a.pid === b.pid &&
+    a.started === b.started &&
+    a.boot_id === b.boot_id &&
+    a.pid_space === b.pid_space &&
+    a.host === b.host
   )
 }
 

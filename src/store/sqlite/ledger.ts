@@ -1,86 +1,50 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { RecordedEvent, StreamRef } from '../../domain/event.ts'
 import { EMPTY_HEAD } from '../../log/chain.ts'
-import { type Disk, nodeDisk, type OpenFile } from '../../log/disk.ts'
-import type { BookLayout } from '../../log/layout.ts'
+import { nodeDisk, type OpenFile } from '../../log/disk.ts'
 import { STOP, walkRecord } from '../../log/record.ts'
 import { asUnavailable } from '../../log/unavailable.ts'
-import { verifyBook } from '../../log/verify.ts'
-import type { Clock } from '../../ports/clock.ts'
+import { recordFiles, verifyRecords } from '../../log/verify.ts'
 import type { Cursor, Finding, Ledger, LedgerReader, LedgerWriter, Progress, VerifyReport } from '../../ports/ledger.ts'
-import type { Processes } from '../../ports/processes.ts'
 import { retryWhileBusy } from './busy.ts'
-import { Database } from './database.ts'
-import { Leases } from './leases.ts'
-import { Meeting } from './meeting.ts'
-import { Rows } from './rows.ts'
-import { StreamRows } from './stream-rows.ts'
-import { type PausePoint, ReadTransaction, type TransactionParts, WriteTransaction } from './transaction.ts'
-
-/** How long the store keeps its own copy of the lines of sessions that are over. */
-const JOURNAL_DAYS = 30
+import { Store, type StoreOptions } from './store.ts'
+import { ReadTransaction, WriteTransaction } from './transaction.ts'
 
 /** Events in one page of `history`. */
 const PAGE = 1000
 
-export interface SqliteLedgerOptions {
-  readonly project_id: string
-  readonly place: string
-  readonly layout: BookLayout
-  readonly clock: Clock
-  readonly processes: Processes
-  /** How long a lease outlives its last renewal, where the holder itself cannot be looked at. */
-  readonly lease_ttl_ms: number
-  /** Makes sure that the book's folders and git files are there, before the store is opened in them. */
-  readonly prepare: () => void
-  readonly disk?: Disk
-  readonly pausePoint?: (point: PausePoint) => void
-}
-
-/** Everything that hangs on one open database. */
-interface OpenStore {
-  readonly database: Database
-  readonly parts: TransactionParts
-  /** The record folders as they were when all records were last met. */
-  met: string | null
-}
+type Defaulted = 'disk' | 'report' | 'pausePoint'
+export type SqliteLedgerOptions = Omit<StoreOptions, Defaulted> & Partial<Pick<StoreOptions, 'disk' | 'pausePoint'>>
 
 /** The embedded ledger: records in files, the projection in SQLite, one writer at a time over all processes. */
 export class SqliteLedger implements Ledger {
   readonly project_id: string
   readonly place: string
-  readonly #options: SqliteLedgerOptions
-  readonly #disk: Disk
+  readonly #options: StoreOptions
   readonly #findings: Finding[] = []
-  #store: OpenStore | null = null
+  #store: Store | null = null
   /** One connection serves one transaction at a time; callers of the same process wait in line here. */
   #line: Promise<unknown> = Promise.resolve()
 
   constructor(options: SqliteLedgerOptions) {
-    this.#options = options
-    this.#disk = options.disk ?? nodeDisk
     this.project_id = options.project_id
     this.place = options.place
+    const report = (finding: Finding) => this.#findings.push(finding)
+    this.#options = { disk: nodeDisk, pausePoint: () => {}, ...options, report }
   }
 
   write<T>(work: (book: LedgerWriter) => Promise<T>): Promise<T> {
-    return this.#inLine(async () => {
-      const store = await this.#begin()
+    return this.#locked(async (store) => {
       const transaction = new WriteTransaction(store.parts)
-      const { pausePoint } = store.parts
-      const metBefore = store.met
+      const { pausePoint } = this.#options
       try {
         pausePoint('locked')
-        this.#meetWhatChanged(store)
         const result = await work(transaction)
         pausePoint('decided')
-        this.#commit(store, transaction)
+        commit(store, transaction)
         pausePoint('committed')
         return result
       } catch (error) {
-        // What was met inside went with the transaction: it is met again.
-        store.met = metBefore
-        await this.#rollBack(store, transaction)
+        await rollBack(store, transaction)
         throw error
       } finally {
         transaction.close()
@@ -90,7 +54,7 @@ export class SqliteLedger implements Ledger {
 
   read<T>(work: (book: LedgerReader) => Promise<T>): Promise<T> {
     return this.#inLine(async () => {
-      const store = await this.#upToDate()
+      const store = this.#store?.isUpToDate() ? this.#store : await this.#brought()
       store.database.exec('BEGIN')
       try {
         return await work(new ReadTransaction(store.parts))
@@ -101,16 +65,18 @@ export class SqliteLedger implements Ledger {
   }
 
   renewLeases(): Promise<void> {
-    return this.#inLine(async () => {
-      const store = await this.#begin()
-      store.parts.leases.renewAll()
-      store.database.exec('COMMIT')
+    return this.#locked(async ({ database, parts }) => {
+      parts.leases.renewAll()
+      database.commit()
     })
   }
 
-  history(stream: StreamRef, after: Cursor = { seq: 0, position: 0 }): Promise<{ events: RecordedEvent[]; cursor: Cursor }> {
+  history(
+    stream: StreamRef,
+    after: Cursor = { seq: 0, position: 0 },
+  ): Promise<{ events: RecordedEvent[]; cursor: Cursor }> {
     return this.#inLine(async () => {
-      const file = this.#disk.open(this.#options.layout.record(stream), false)
+      const file = this.#options.disk.open(this.#options.layout.record(stream), false)
       if (file === null) return { events: [], cursor: after }
       try {
         return readPage(file, after)
@@ -120,32 +86,32 @@ export class SqliteLedger implements Ledger {
     })
   }
 
+  /** Agents go on writing meanwhile: what looks damaged is looked at again under the lock, when nobody is in mid-write. */
   verify(onProgress?: (progress: Progress) => void): Promise<VerifyReport> {
     return this.#inLine(async () => {
+      const { disk, layout } = this.#options
+      const { parts } = this.#store ?? (await this.#open())
+      const files = recordFiles(disk, layout)
+      const report = verifyRecords(disk, files, (stream) => parts.streams.get(stream), onProgress)
+      const damaged = new Set(report.findings.filter(({ damage }) => damage).map(({ where }) => where))
+      if (damaged.size === 0) return report
+      // Records are not met here, as they are before a call: that would mend what is to be reported.
       const store = await this.#begin()
-      try {
-        const heads = (stream: StreamRef) => store.parts.streams.get(stream)
-        return verifyBook(this.#disk, this.#options.layout, heads, onProgress)
-      } finally {
-        store.database.exec('ROLLBACK')
-      }
+      const suspects = files.filter(({ path }) => damaged.has(path))
+      const again = verifyRecords(disk, suspects, (stream) => store.parts.streams.get(stream))
+      store.database.commit()
+      return { ...report, findings: [...report.findings.filter(({ where }) => !damaged.has(where)), ...again.findings] }
     })
   }
 
   rebuild(onProgress?: (progress: Progress) => void): Promise<{ streams: number; events: number }> {
-    return this.#inLine(async () => {
-      const store = await this.#begin()
-      try {
-        store.parts.streams.dropAll()
-        store.parts.rows.dropAll()
-        store.parts.meeting.meetAll(onProgress)
-        const heads = [...store.parts.streams.all('session').values(), ...store.parts.streams.all('memory').values()]
-        store.database.exec('COMMIT')
-        return { streams: heads.length, events: heads.reduce((sum, { seq }) => sum + seq, 0) }
-      } catch (error) {
-        if (store.database.inTransaction) store.database.exec('ROLLBACK')
-        throw error
-      }
+    return this.#locked(async ({ database, parts }) => {
+      parts.streams.dropAll()
+      parts.rows.dropAll()
+      parts.meeting.meetAll(onProgress)
+      const heads = [...parts.streams.all('session').values(), ...parts.streams.all('memory').values()]
+      database.commit()
+      return { streams: heads.length, events: heads.reduce((sum, { seq }) => sum + seq, 0) }
     })
   }
 
@@ -155,8 +121,25 @@ export class SqliteLedger implements Ledger {
 
   close(): Promise<void> {
     return this.#inLine(async () => {
-      this.#store?.database.close()
+      this.#store?.close()
       this.#store = null
+    })
+  }
+
+  /** Runs `work` under the write lock, on the store that stands at the path now, with all records met. `work` commits. */
+  #locked<T>(work: (store: Store) => Promise<T>): Promise<T> {
+    return this.#inLine(async () => {
+      const store = await this.#begin()
+      let unmeet = () => {}
+      try {
+        unmeet = store.meetWhatChanged()
+        return await work(store)
+      } catch (error) {
+        // What was met inside goes with the transaction: it is met again.
+        unmeet()
+        if (store.database.inTransaction) store.database.exec('ROLLBACK')
+        throw error
+      }
     })
   }
 
@@ -168,105 +151,54 @@ export class SqliteLedger implements Ledger {
     return done
   }
 
-  /** Takes the write lock over all processes, on the store that stands at the path now. */
-  async #begin(): Promise<OpenStore> {
+  async #begin(): Promise<Store> {
     for (;;) {
       const store = this.#store ?? (await this.#open())
-      await retryWhileBusy(() => store.database.exec('BEGIN IMMEDIATE'))
-      // Asked under the lock: somebody may have deleted or replaced the store while this process waited.
-      if (store.database.isCurrent()) return store
-      store.database.close()
+      if (await store.begin()) return store
+      store.close()
       this.#store = null
     }
   }
 
-  /** The store as the records stand now, for a reader. */
-  async #upToDate(): Promise<OpenStore> {
-    const store = this.#store
-    if (store?.database.isCurrent() && store.met === this.#stamp()) return store
-    const locked = await this.#begin()
+  /** The store with all records met, for a reader. */
+  async #brought(): Promise<Store> {
+    const store = await this.#begin()
+    let unmeet = () => {}
     try {
-      this.#meetWhatChanged(locked)
-      locked.database.exec('COMMIT')
-      return locked
+      unmeet = store.meetWhatChanged()
+      store.database.commit()
+      return store
     } catch (error) {
-      if (locked.database.inTransaction) locked.database.exec('ROLLBACK')
-      locked.met = null
+      unmeet()
+      if (store.database.inTransaction) store.database.exec('ROLLBACK')
       throw error
     }
   }
 
-  /** A file that git adds, removes or replaces changes its folder; one that a process appends to has told the store itself. */
-  #meetWhatChanged(store: OpenStore): void {
-    const stamp = this.#stamp()
-    if (store.met === stamp) return
-    const isFirst = store.met === null
-    store.parts.meeting.meetAll()
-    if (isFirst) this.#forgetOldLines(store)
-    store.met = stamp
-  }
-
-  #commit(store: OpenStore, transaction: WriteTransaction): void {
-    try {
-      transaction.flush()
-      store.database.exec('COMMIT')
-    } catch (error) {
-      transaction.undo()
-      throw error
-    }
-  }
-
-  async #rollBack(store: OpenStore, transaction: WriteTransaction): Promise<void> {
-    if (store.database.inTransaction) store.database.exec('ROLLBACK')
-    if (transaction.sightings.size === 0) return
-    await retryWhileBusy(() => store.database.exec('BEGIN IMMEDIATE'))
-    for (const [slot, sighting] of transaction.sightings) store.parts.leases.putSighting(slot, sighting)
-    store.database.exec('COMMIT')
-  }
-
-  async #open(): Promise<OpenStore> {
-    const { layout, project_id, clock, processes, place, lease_ttl_ms } = this.#options
-    this.#options.prepare()
-    const { database, putAside } = await Database.open(layout.database, layout.torn)
-    if (putAside !== null) {
-      this.#findings.push({
-        stream: null,
-        where: layout.database,
-        line: null,
-        kind: 'unreadable_store',
-        message: `the database could not be read; it was moved to ${putAside} and computed again from the records`,
-        damage: false,
-      })
-    }
-    const rows = new Rows(database, project_id)
-    const streams = new StreamRows(database, project_id)
-    const leases = new Leases(database, project_id, { clock, processes, ttlMs: lease_ttl_ms })
-    const report = (finding: Finding) => this.#findings.push(finding)
-    const now = () => clock.now()
-    const meeting = new Meeting({ disk: this.#disk, layout, streams, rows, leases, place, now, report })
-    const parts: TransactionParts = {
-      disk: this.#disk,
-      layout,
-      rows,
-      leases,
-      streams,
-      meeting,
-      newId: () => uuidv7(),
-      pausePoint: this.#options.pausePoint ?? (() => {}),
-    }
-    this.#store = { database, parts, met: null }
+  async #open(): Promise<Store> {
+    this.#store = await Store.open(this.#options)
     return this.#store
   }
+}
 
-  #stamp(): string {
-    const { layout } = this.#options
-    return `${this.#disk.folderStamp(layout.folder('session'))} ${this.#disk.folderStamp(layout.folder('memory'))}`
+/** The order here is the promise of the whole program: record on disk, then rows, then commit; the answer leaves after it. */
+function commit(store: Store, transaction: WriteTransaction): void {
+  try {
+    transaction.flush()
+    store.database.commit()
+  } catch (error) {
+    transaction.undo()
+    throw error
   }
+  transaction.remember()
+}
 
-  #forgetOldLines(store: OpenStore): void {
-    const cutoff = new Date(Date.parse(this.#options.clock.now()) - JOURNAL_DAYS * 86_400_000)
-    store.parts.streams.forgetSessionsBefore(cutoff.toISOString().slice(0, 10))
-  }
+async function rollBack(store: Store, transaction: WriteTransaction): Promise<void> {
+  if (store.database.inTransaction) store.database.exec('ROLLBACK')
+  if (transaction.sightings.size === 0) return
+  await retryWhileBusy(() => store.database.begin())
+  for (const [slot, sighting] of transaction.sightings) store.parts.leases.putSighting(slot, sighting)
+  store.database.commit()
 }
 
 function readPage(file: OpenFile, after: Cursor): { events: RecordedEvent[]; cursor: Cursor } {

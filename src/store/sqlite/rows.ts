@@ -20,7 +20,9 @@ export class Rows {
   }
 
   session(id: string): SessionState | undefined {
-    const row = this.#db.sql('SELECT state FROM sessions WHERE project_id = ? AND session_id = ?').get(this.#project, id)
+    const row = this.#db
+      .sql('SELECT state FROM sessions WHERE project_id = ? AND session_id = ?')
+      .get(this.#project, id)
     return row === undefined ? undefined : stateOf(row)
   }
 
@@ -52,19 +54,17 @@ export class Rows {
   }
 
   putSession(state: SessionState): void {
+    const json = JSON.stringify(state)
+    // Most calls change nothing that is indexed; an UPDATE that does not name those columns leaves the indexes alone.
+    const { changes } = this.#db
+      .sql(`UPDATE sessions SET state = ?
+            WHERE project_id = ? AND session_id = ? AND slot = ? AND token = ? AND status = ? AND start_time = ?`)
+      .run(json, this.#project, state.session_id, state.slot, state.token, state.status, state.start_time)
+    if (changes === 1) return
     this.#db
-      .sql(`INSERT INTO sessions (project_id, session_id, slot, token, status, start_time, state) VALUES (?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT DO UPDATE SET slot = excluded.slot, token = excluded.token, status = excluded.status,
-              start_time = excluded.start_time, state = excluded.state`)
-      .run(
-        this.#project,
-        state.session_id,
-        state.slot,
-        state.token,
-        state.status,
-        state.start_time,
-        JSON.stringify(state),
-      )
+      .sql(`INSERT OR REPLACE INTO sessions (project_id, session_id, slot, token, status, start_time, state)
+            VALUES (?, ?, ?, ?, ?, ?, ?)`)
+      .run(this.#project, state.session_id, state.slot, state.token, state.status, state.start_time, json)
   }
 
   /** Everything that was projected from one stream. */

@@ -29,7 +29,9 @@ export class StreamRows {
 
   all(kind: StreamRef['kind']): Map<string, StreamRow> {
     const rows = this.#db
-      .sql('SELECT id, seq, hash, line_offset, line_end, ino, journal_seq FROM streams WHERE project_id = ? AND kind = ?')
+      .sql(
+        'SELECT id, seq, hash, line_offset, line_end, ino, journal_seq FROM streams WHERE project_id = ? AND kind = ?',
+      )
       .all(this.#project, kind)
     return new Map(rows.map((row) => [String(row['id']), streamRowOf(row)]))
   }

@@ -3,13 +3,14 @@ import type { Lease, Sighting } from '../../domain/lease.ts'
 import { isSessionEvent } from '../../domain/session/events.ts'
 import { project, sessionStream } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
+import type { TaskStatus } from '../../domain/task.ts'
 import type { Disk, OpenFile } from '../../log/disk.ts'
 import type { BookLayout } from '../../log/layout.ts'
 import { encodeStep } from '../../log/record.ts'
-import type { Heartbeat, LedgerReader, LedgerWriter, LeaseStatus, SessionFilter } from '../../ports/ledger.ts'
-import type { TaskStatus } from '../../domain/task.ts'
+import type { Heartbeat, LeaseStatus, LedgerReader, LedgerWriter, SessionFilter } from '../../ports/ledger.ts'
 import type { Leases } from './leases.ts'
 import type { Meeting } from './meeting.ts'
+import type { RecentSessions } from './recent-sessions.ts'
 import type { Rows } from './rows.ts'
 import type { StreamRow, StreamRows } from './stream-rows.ts'
 
@@ -20,6 +21,7 @@ export interface TransactionParts {
   readonly leases: Leases
   readonly streams: StreamRows
   readonly meeting: Meeting
+  readonly recent: RecentSessions
   readonly newId: () => string
   /** Called in each gap of the write path; tests stop or kill the process there. */
   readonly pausePoint: (point: PausePoint) => void
@@ -32,6 +34,8 @@ export class ReadTransaction implements LedgerReader {
   protected readonly parts: TransactionParts
   /** Leases watched from now on, to be kept even if the transaction is rolled back. */
   readonly sightings = new Map<string, Sighting>()
+  /** A verdict holds for the transaction: it must not change between the check and the write. */
+  protected readonly judged = new Map<string, LeaseStatus | undefined>()
 
   constructor(parts: TransactionParts) {
     this.parts = parts
@@ -50,7 +54,10 @@ export class ReadTransaction implements LedgerReader {
   }
 
   async lease(slot: string): Promise<LeaseStatus | undefined> {
-    return this.parts.leases.status(slot, (s, sighting) => this.sightings.set(s, sighting))
+    if (this.judged.has(slot)) return this.judged.get(slot)
+    const status = this.parts.leases.status(slot, (s, sighting) => this.sightings.set(s, sighting))
+    this.judged.set(slot, status)
+    return status
   }
 
   async leases(): Promise<LeaseStatus[]> {
@@ -118,10 +125,12 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   }
 
   async grant(slot: string, sessionId: string): Promise<Lease> {
+    this.judged.delete(slot)
     return this.parts.leases.grant(slot, sessionId)
   }
 
   async release(slot: string): Promise<void> {
+    this.judged.delete(slot)
     this.parts.leases.release(slot)
   }
 
@@ -166,12 +175,23 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     for (const { file } of this.#touched.values()) file?.close()
   }
 
+  /** Keeps the states that were committed at hand for the next call. */
+  remember(): void {
+    for (const { after, session, chunks } of this.#touched.values()) {
+      if (chunks.length > 0 && session !== undefined) this.parts.recent.put(after.hash, session)
+    }
+  }
+
+  #sessionAt(id: string, hash: string): SessionState | undefined {
+    return this.parts.recent.get(id, hash) ?? this.parts.rows.session(id)
+  }
+
   #touch(stream: StreamRef): TouchedStream {
     const key = `${stream.kind}:${stream.id}`
     const known = this.#touched.get(key)
     if (known !== undefined) return known
     const { file, row } = this.parts.meeting.meet(stream)
-    const session = stream.kind === 'session' && row.seq > 0 ? this.parts.rows.session(stream.id) : undefined
+    const session = stream.kind === 'session' && row.seq > 0 ? this.#sessionAt(stream.id, row.hash) : undefined
     const touched: TouchedStream = { stream, file, before: row, after: row, session, chunks: [], lines: [] }
     this.#touched.set(key, touched)
     return touched

@@ -1,0 +1,48 @@
+import type { z } from 'zod'
+import { change } from '../call.ts'
+import type { Context } from '../context.ts'
+import { perform } from '../operation.ts'
+import { sessionInitialize } from '../operations/session_initialize.ts'
+import { describe } from '../view.ts'
+
+/** Longest piece of a command that goes into a session's metadata; in full it stands in the event that ends the session. */
+const COMMAND_SHOWN = 500
+
+/** What became of a command. */
+export interface CommandOutcome {
+  readonly argv: readonly string[]
+  /** `null` when a signal ended it. */
+  readonly exit_code: number | null
+  readonly signal: string | null
+  /** The last lines that it wrote; kept where it failed. */
+  readonly output_tail: readonly string[]
+  /** Why it could not be started, where that was so. */
+  readonly problem: string | null
+}
+
+/** Takes a slot for a command that is about to run as a session. */
+export async function beginCommandRun(
+  context: Context,
+  run: { slot: string; workflow: string | undefined; argv: readonly string[] },
+): Promise<z.infer<typeof sessionInitialize.output>> {
+  return await perform(sessionInitialize, context, {
+    session_type: 'autonomous',
+    slot: run.slot,
+    ...(run.workflow === undefined ? {} : { workflow: run.workflow }),
+    metadata: { command: run.argv.join(' ').slice(0, COMMAND_SHOWN) },
+  })
+}
+
+/** Ends the session of a command that is over. One that its own agent has stopped meanwhile stays as it is. */
+export async function endCommandRun(context: Context, sessionId: string, outcome: CommandOutcome) {
+  const failed = outcome.exit_code !== 0
+  const { detail, ...command } = await context.redactor.redact({
+    detail: outcome.problem,
+    argv: [...outcome.argv],
+    exit_code: outcome.exit_code,
+    signal: outcome.signal,
+    output_tail: failed ? [...outcome.output_tail] : [],
+  })
+  const call = { session_id: sessionId, command: { kind: 'end', reason: 'command_exited', detail, command } as const }
+  return await change(context, call, (state, book) => describe(book, state))
+}

@@ -1,0 +1,139 @@
+import { Command, CommanderError, Option } from 'commander'
+import { asRefusal } from '../app/operation.ts'
+import { registerDoctor } from './commands/doctor.ts'
+import { registerInit } from './commands/init.ts'
+import { registerMcpHelp } from './commands/mcp.ts'
+import { registerRebuild } from './commands/rebuild.ts'
+import { registerRun } from './commands/run.ts'
+import { registerSessions } from './commands/sessions.ts'
+import { registerShow } from './commands/show.ts'
+import { registerStats } from './commands/stats.ts'
+import { registerStatus } from './commands/status.ts'
+import { registerSteering } from './commands/steering.ts'
+import { registerTail } from './commands/tail.ts'
+import { registerVerify } from './commands/verify.ts'
+import { registerWhisper } from './commands/whisper.ts'
+import { type Adapters, type CommonOptions, Desk } from './desk.ts'
+import { Misuse } from './misuse.ts'
+import { type Out, standardOut } from './out.ts'
+
+export const REFUSED = 1
+export const MISUSED = 2
+
+/** What every file in `commands/` registers its command with. */
+export interface Cli {
+  /** A command with the options that all have; `usage` as commander writes it: `show [id]`. */
+  command(usage: string, about: { summary: string; details?: string; examples: readonly string[] }): Command
+  /** Makes a command do something. `work` gives the exit status where it is not 0. */
+  action<Arguments extends readonly unknown[], Options>(
+    command: Command,
+    work: (desk: Desk, args: Arguments, options: Options & CommonOptions) => Promise<number | undefined>,
+  ): void
+}
+
+export interface ProgramOptions {
+  readonly version: string
+  /** Loaded only by a command that needs a book, so that `--help` answers at once. */
+  readonly adapters: () => Promise<Adapters>
+}
+
+/** Runs one command line and sets the exit status: 0 done, 1 refused, 2 called wrongly, or what the command says. */
+export async function runCommandLine(argv: readonly string[], options: ProgramOptions): Promise<void> {
+  const out = standardOut()
+  let running = ''
+  // A reader that has seen enough (`| head`) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit()
+  })
+  const program = rootCommand(options.version)
+  const cli: Cli = {
+    command(usage, { summary, details, examples }) {
+      const command = program.command(usage).summary(summary)
+      command.description(details === undefined ? `${summary}.` : `${summary}.\n${details}`)
+      command.addOption(new Option('--json', 'print the result as JSON'))
+      command.addOption(new Option('--root <dir>', 'the project, when it is not the current folder').env('RUTTER_ROOT'))
+      command.addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}`)
+      return command
+    },
+    action(command, work) {
+      command.action(async () => {
+        running = command.name()
+        const given = command.opts()
+        const desk = new Desk(await options.adapters(), out, given)
+        try {
+          process.exitCode = (await work(desk, command.processedArgs as never, given as never)) ?? 0
+        } finally {
+          await desk.close()
+        }
+      })
+    },
+  }
+  for (const register of COMMANDS) register(cli)
+  program.hook('preSubcommand', (_, command) => {
+    running = command.name()
+  })
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+  } catch (error) {
+    process.exitCode = explain(error, running, out, asksForJson(argv))
+  }
+}
+
+/** In the order of the help. */
+const COMMANDS: readonly ((cli: Cli) => void)[] = [
+  registerInit,
+  registerMcpHelp,
+  registerRun,
+  registerStatus,
+  registerSessions,
+  registerShow,
+  registerStats,
+  registerTail,
+  registerWhisper,
+  registerSteering,
+  registerVerify,
+  registerRebuild,
+  registerDoctor,
+]
+
+function rootCommand(version: string): Command {
+  return new Command('rutter')
+    .description(
+      'The logbook of coding agents: what every run did. An MCP server for agents, a command line for people.',
+    )
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print how a command is called')
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .addHelpText(
+      'after',
+      '\nBegin with `rutter init` in your repository. Exit status: 0 done, 1 refused or damage found, 2 called wrongly.',
+    )
+}
+
+function asksForJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  return argv.slice(0, end === -1 ? undefined : end).includes('--json')
+}
+
+/** Tells a person, or a program, what went wrong; gives the exit status. */
+function explain(error: unknown, command: string, out: Out, isJson: boolean): number {
+  if (error instanceof CommanderError && error.exitCode === 0) return 0
+  // Called without a command: commander has printed the help.
+  if (error instanceof CommanderError && error.code === 'commander.help') return MISUSED
+  const isMisuse = error instanceof Misuse || error instanceof CommanderError
+  const told = isMisuse ? misuseBody(error, command) : asRefusal(error).body
+  if (isJson) out.json({ error: told })
+  const hint = told.hint === undefined ? '' : `\n${told.hint}`
+  out.note(`rutter${command === '' ? '' : ` ${command}`}: ${told.message}${hint}`)
+  return isMisuse ? MISUSED : REFUSED
+}
+
+function misuseBody(error: Misuse | CommanderError, command: string): { code: string; message: string; hint?: string } {
+  const message = error.message.replace(/^error: /, '')
+  const hint = error instanceof Misuse ? error.hint : undefined
+  const usage = `rutter ${command === '' ? '' : `${command} `}--help shows how it is called.`
+  return { code: 'invalid_argument', message, hint: hint ?? usage }
+}

@@ -1,0 +1,117 @@
+import { v7 as uuidv7 } from 'uuid'
+import type { Disk } from '../../log/disk.ts'
+import type { BookLayout } from '../../log/layout.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Finding } from '../../ports/ledger.ts'
+import type { Processes } from '../../ports/processes.ts'
+import { retryWhileBusy } from './busy.ts'
+import { Database } from './database.ts'
+import { Leases } from './leases.ts'
+import { Meeting } from './meeting.ts'
+import { RecentSessions } from './recent-sessions.ts'
+import { Rows } from './rows.ts'
+import { StreamRows } from './stream-rows.ts'
+import type { PausePoint, TransactionParts } from './transaction.ts'
+
+/** How long the store keeps its own copy of the lines of sessions that are over. */
+const JOURNAL_DAYS = 30
+
+export interface StoreOptions {
+  readonly project_id: string
+  readonly place: string
+  readonly layout: BookLayout
+  readonly clock: Clock
+  readonly processes: Processes
+  /** How long a lease outlives its last renewal, where the holder itself cannot be looked at. */
+  readonly lease_ttl_ms: number
+  /** Makes sure that the book's folders and git files are there, before the store is opened in them. */
+  readonly prepare: () => void
+  readonly disk: Disk
+  readonly report: (finding: Finding) => void
+  /** Called in each gap of the write path; tests stop or kill the process there. */
+  readonly pausePoint: (point: PausePoint) => void
+}
+
+/** One opened database and everything that hangs on it. */
+export class Store {
+  readonly database: Database
+  readonly parts: TransactionParts
+  readonly #options: StoreOptions
+  readonly #folders: readonly string[]
+  /** The record folders as they were when all records were last met. */
+  #met: string | null = null
+
+  private constructor(database: Database, options: StoreOptions) {
+    this.database = database
+    this.#options = options
+    const { layout, project_id, clock, processes, place, lease_ttl_ms, disk, report, pausePoint } = options
+    this.#folders = [layout.folder('session'), layout.folder('memory')]
+    const rows = new Rows(database, project_id)
+    const streams = new StreamRows(database, project_id)
+    const leases = new Leases(database, project_id, { clock, processes, ttlMs: lease_ttl_ms })
+    const now = () => clock.now()
+    const meeting = new Meeting({ disk, layout, streams, rows, leases, place, now, report })
+    const recent = new RecentSessions()
+    this.parts = { disk, layout, rows, leases, streams, meeting, recent, newId: () => uuidv7(), pausePoint }
+  }
+
+  static async open(options: StoreOptions): Promise<Store> {
+    options.prepare()
+    const { layout } = options
+    const { database, putAside } = await Database.open(layout.database, layout.torn)
+    if (putAside !== null) {
+      options.report({
+        stream: null,
+        where: layout.database,
+        line: null,
+        kind: 'unreadable_store',
+        message: `the database could not be read; it was moved to ${putAside} and computed again from the records`,
+        damage: false,
+      })
+    }
+    return new Store(database, options)
+  }
+
+  /** Takes the write lock over all processes. False when another store stands at the path by now: this one is of no use. */
+  async begin(): Promise<boolean> {
+    await retryWhileBusy(() => this.database.begin())
+    // Asked under the lock: somebody may have deleted or replaced the store while this process waited.
+    return this.database.isCurrent()
+  }
+
+  /** True when neither the store nor the record folders were replaced or changed since all records were met. */
+  isUpToDate(): boolean {
+    return this.database.isCurrent() && this.#met === this.#stamp()
+  }
+
+  /**
+   * Takes in what git did to the records; inside a write transaction. A file that git adds, removes or replaces changes its
+   * folder; one that a process appends to has told the store itself. Gives back a function that undoes having met, for a
+   * transaction that is rolled back.
+   */
+  meetWhatChanged(): () => void {
+    const before = this.#met
+    const stamp = this.#stamp()
+    if (before !== stamp) {
+      this.parts.meeting.meetAll()
+      if (before === null) this.#forgetOldLines()
+      this.#met = stamp
+    }
+    return () => {
+      this.#met = before
+    }
+  }
+
+  close(): void {
+    this.database.close()
+  }
+
+  #stamp(): string {
+    return this.#folders.map((folder) => this.#options.disk.folderStamp(folder)).join(' ')
+  }
+
+  #forgetOldLines(): void {
+    const cutoff = new Date(Date.parse(this.#options.clock.now()) - JOURNAL_DAYS * 86_400_000)
+    this.parts.streams.forgetSessionsBefore(cutoff.toISOString().slice(0, 10))
+  }
+}
