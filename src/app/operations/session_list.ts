@@ -48,7 +48,7 @@ export const sessionList = operation({
       const filter = { ...only, since: utc(since), until: utc(until), limit: limit + 1, before: cursor }
       const found = await book.sessions(filter)
       const page = found.slice(0, limit)
-      const sessions = []
+      const sessions: ReturnType<typeof sessionRow>[] = []
       for (const state of page) sessions.push(sessionRow(state, await isLeased(book, state)))
       return { sessions, next_cursor: found.length > limit ? (page.at(-1)?.session_id ?? null) : null }
     })
