@@ -6,6 +6,7 @@ import { bookLayout } from './log/layout.ts'
 import { defaultProjectId, findPlace, type Place } from './log/place.ts'
 import { asUnavailable } from './log/unavailable.ts'
 import { systemClock } from './machine/clock.ts'
+import { eventIds } from './machine/ids.ts'
 import { listPrices } from './machine/prices.ts'
 import { systemProcesses } from './machine/processes.ts'
 import { secretRedactor } from './machine/redactor.ts'
@@ -38,6 +39,7 @@ export function openBook(start: string, options: { project_id?: string | undefin
       processes: systemProcesses(),
       lease_ttl_ms: settings.lease_seconds * 1000,
       prepare,
+      newId: eventIds(),
     })
     const shared = {
       ledger,

@@ -20,10 +20,19 @@ import { type Out, standardOut } from './out.ts'
 export const REFUSED = 1
 export const MISUSED = 2
 
+/** What the help says of a command. */
+export interface About {
+  readonly summary: string
+  readonly details?: string
+  readonly examples: readonly string[]
+  /** False for a command that has no result. */
+  readonly hasResult?: boolean
+}
+
 /** What every file in `commands/` registers its command with. */
 export interface Cli {
   /** A command with the options that all have; `usage` as commander writes it: `show [id]`. */
-  command(usage: string, about: { summary: string; details?: string; examples: readonly string[] }): Command
+  command(usage: string, about: About): Command
   /** Makes a command do something. `work` gives the exit status where it is not 0. */
   action<Arguments extends readonly unknown[], Options>(
     command: Command,
@@ -48,10 +57,11 @@ export async function runCommandLine(argv: readonly string[], options: ProgramOp
   })
   const program = rootCommand(options.version)
   const cli: Cli = {
-    command(usage, { summary, details, examples }) {
+    command(usage, { summary, details, examples, hasResult = true }) {
       const command = program.command(usage).summary(summary)
-      command.description(details === undefined ? `${summary}.` : `${summary}.\n${details}`)
-      command.addOption(new Option('--json', 'print the result as JSON'))
+      const sentence = `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`
+      command.description(details === undefined ? sentence : `${sentence} ${details}`)
+      if (hasResult) command.addOption(new Option('--json', 'print the result as JSON'))
       command.addOption(new Option('--root <dir>', 'the project, when it is not the current folder').env('RUTTER_ROOT'))
       command.addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}`)
       return command
@@ -124,11 +134,26 @@ function explain(error: unknown, command: string, out: Out, isJson: boolean): nu
   // Called without a command: commander has printed the help.
   if (error instanceof CommanderError && error.code === 'commander.help') return MISUSED
   const isMisuse = error instanceof Misuse || error instanceof CommanderError
-  const told = isMisuse ? misuseBody(error, command) : asRefusal(error).body
+  const told = isMisuse ? misuseBody(error, command) : refusalBody(error)
   if (isJson) out.json({ error: told })
   const hint = told.hint === undefined ? '' : `\n${told.hint}`
   out.note(`rutter${command === '' ? '' : ` ${command}`}: ${told.message}${hint}`)
   return isMisuse ? MISUSED : REFUSED
+}
+
+/** What a person can do, where the hint of the refusal is one for agents. */
+const HINTS: Readonly<Record<string, string>> = {
+  no_active_session: 'An agent begins a session with session_initialize, a command with rutter run.',
+  ambiguous_session: 'Name one by its id.',
+  session_stopped: 'rutter sessions --status running lists those that still run.',
+  lease_lost: 'rutter status shows who has the slot now.',
+  session_locked: 'Wait for it, end it with rutter stop, or take another slot with --slot.',
+}
+
+function refusalBody(error: unknown) {
+  const { body } = asRefusal(error)
+  const hint = HINTS[body.code] ?? body.hint?.replaceAll('session_list', 'rutter sessions')
+  return hint === undefined ? body : { ...body, hint }
 }
 
 function misuseBody(error: Misuse | CommanderError, command: string): { code: string; message: string; hint?: string } {

@@ -11,8 +11,11 @@ const OLDEST_SAFE_SQLITE = [3, 51, 3] as const
 /** Written into the file's header, so that `file` and we can tell whose database it is: "Rutr". */
 const APPLICATION_ID = 0x52757472
 
-/** Pages between checkpoints. A checkpoint syncs twice; at SQLite's 1000 every hundredth call would wait for one. */
-const CHECKPOINT_PAGES = 4000
+/**
+ * Pages of write-ahead log between checkpoints: SQLite's own default, said aloud. A longer log is checkpointed less often, but it grows
+ * for longer, and on ext4 a file that grows slows down every sync of the record beside it.
+ */
+const CHECKPOINT_PAGES = 1000
 
 /** One connection to `rutter.db`, with its statements kept prepared. */
 export class Database {

@@ -28,19 +28,21 @@ export class Leases {
   /** `noted` is called when the verdict rests on watching the lease from now on. */
   status(slot: string, noted: (slot: string, sighting: Sighting) => void): LeaseStatus | undefined {
     const row = this.#db.sql('SELECT * FROM leases WHERE project_id = ? AND slot = ?').get(this.#project, slot)
-    return row === undefined ? undefined : this.#judge(leaseOf(row), noted)
+    return row === undefined ? undefined : this.#judge(row, noted)
   }
 
   all(noted: (slot: string, sighting: Sighting) => void): LeaseStatus[] {
     return this.#db
       .sql('SELECT * FROM leases WHERE project_id = ? ORDER BY slot')
       .all(this.#project)
-      .map((row) => this.#judge(leaseOf(row), noted))
+      .map((row) => this.#judge(row, noted))
   }
 
-  #judge(lease: Lease, noted: (slot: string, sighting: Sighting) => void): LeaseStatus {
+  #judge(row: Record<string, unknown>, noted: (slot: string, sighting: Sighting) => void): LeaseStatus {
     const self = this.#processes.self()
-    if (isSame(lease.holder, self)) return { lease, held: true, gone: null, mine: true }
+    const mine = row['holder'] === this.#self
+    const lease = leaseOf(row, mine ? self : (JSON.parse(String(row['holder'])) as Holder))
+    if (mine) return { lease, held: true, gone: null, mine }
     const verdict = judgeLease(lease, this.#processes.liveness(lease.holder), {
       boot_id: self.boot_id,
       uptime_ms: this.#clock.uptimeMs(),
@@ -157,22 +159,12 @@ export class Leases {
   }
 }
 
-export function isSame(a: Holder, b: Holder): boolean {
-  return (
-    a.pid === b.pid &&
-    a.started === b.started &&
-    a.boot_id === b.boot_id &&
-    a.pid_space === b.pid_space &&
-    a.host === b.host
-  )
-}
-
-function leaseOf(row: Record<string, unknown>): Lease {
+function leaseOf(row: Record<string, unknown>, holder: Holder): Lease {
   return {
     slot: String(row['slot']),
     session_id: String(row['session_id']),
     token: Number(row['token']),
-    holder: JSON.parse(String(row['holder'])) as Holder,
+    holder,
     locked_at: String(row['locked_at']),
     renewed_at: String(row['renewed_at']),
     renewed_uptime_ms: Number(row['renewed_uptime_ms']),

@@ -1,3 +1,4 @@
+import { v7 } from 'uuid'
 import type { RecordedEvent, StreamRef } from '../../domain/event.ts'
 import { EMPTY_HEAD } from '../../log/chain.ts'
 import { nodeDisk, type OpenFile } from '../../log/disk.ts'
@@ -12,8 +13,8 @@ import { ReadTransaction, WriteTransaction } from './transaction.ts'
 /** Events in one page of `history`. */
 const PAGE = 1000
 
-type Defaulted = 'disk' | 'report' | 'pausePoint'
-export type SqliteLedgerOptions = Omit<StoreOptions, Defaulted> & Partial<Pick<StoreOptions, 'disk' | 'pausePoint'>>
+type Defaulted = 'disk' | 'newId' | 'pausePoint'
+export type SqliteLedgerOptions = Omit<StoreOptions, Defaulted | 'report'> & Partial<Pick<StoreOptions, Defaulted>>
 
 /** The embedded ledger: records in files, the projection in SQLite, one writer at a time over all processes. */
 export class SqliteLedger implements Ledger {
@@ -29,7 +30,7 @@ export class SqliteLedger implements Ledger {
     this.project_id = options.project_id
     this.place = options.place
     const report = (finding: Finding) => this.#findings.push(finding)
-    this.#options = { disk: nodeDisk, pausePoint: () => {}, ...options, report }
+    this.#options = { disk: nodeDisk, newId: () => v7(), pausePoint: () => {}, ...options, report }
   }
 
   write<T>(work: (book: LedgerWriter) => Promise<T>): Promise<T> {

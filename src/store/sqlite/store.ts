@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { Disk } from '../../log/disk.ts'
 import type { BookLayout } from '../../log/layout.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -28,6 +27,8 @@ export interface StoreOptions {
   readonly prepare: () => void
   readonly disk: Disk
   readonly report: (finding: Finding) => void
+  /** Makes the id of an event, a UUIDv7. */
+  readonly newId: () => string
   /** Called in each gap of the write path; tests stop or kill the process there. */
   readonly pausePoint: (point: PausePoint) => void
 }
@@ -44,7 +45,7 @@ export class Store {
   private constructor(database: Database, options: StoreOptions) {
     this.database = database
     this.#options = options
-    const { layout, project_id, clock, processes, place, lease_ttl_ms, disk, report, pausePoint } = options
+    const { layout, project_id, clock, processes, place, lease_ttl_ms, disk, newId, report, pausePoint } = options
     this.#folders = [layout.folder('session'), layout.folder('memory')]
     const rows = new Rows(database, project_id)
     const streams = new StreamRows(database, project_id)
@@ -52,7 +53,7 @@ export class Store {
     const now = () => clock.now()
     const meeting = new Meeting({ disk, layout, streams, rows, leases, place, now, report })
     const recent = new RecentSessions()
-    this.parts = { disk, layout, rows, leases, streams, meeting, recent, newId: () => uuidv7(), pausePoint }
+    this.parts = { disk, layout, rows, leases, streams, meeting, recent, newId, pausePoint }
   }
 
   static async open(options: StoreOptions): Promise<Store> {

@@ -1,0 +1,92 @@
+import { asRefusal } from '../../app/operation.ts'
+import { noBook } from '../../app/operator/book.ts'
+import { type Complaint, examineBook } from '../../app/operator/doctor.ts'
+import type { Desk } from '../desk.ts'
+import { examineGit, gitVersion } from '../git.ts'
+import { type Cli, REFUSED } from '../program.ts'
+import { progressBar } from '../progress.ts'
+import { oneLine, plural } from '../text.ts'
+
+/** `rutter doctor`: what is wrong with a book and its surroundings, and how to mend it. */
+export function registerDoctor(cli: Cli): void {
+  const command = cli
+    .command('doctor', {
+      summary: 'look for what is wrong, and mend what is safe to mend',
+      details:
+        'Looks at locks that were left behind, records, task counts, settings, and what git makes of the book. Status 1 while something is wrong.',
+      examples: ['rutter doctor', 'rutter doctor --fix'],
+    })
+    .option('--fix', 'end sessions whose process is gone, and free their slots')
+  cli.action<[], { fix?: true }>(command, async (desk, _args, { fix = false }) => {
+    if (!desk.hasBook) throw noBook(desk.place.root)
+    const complaints = await examine(desk, fix)
+    const wrong = complaints.filter(({ level, mended }) => level === 'wrong' && mended === null)
+    const environment = {
+      node: process.version,
+      sqlite: process.versions['sqlite'] ?? null,
+      git: gitVersion(),
+      platform: `${process.platform} ${process.arch}`,
+    }
+    const result = {
+      ok: wrong.length === 0,
+      root: desk.place.root,
+      book: desk.place.bot,
+      environment,
+      findings: complaints,
+    }
+    desk.answer(result, () => [
+      `Book ${oneLine(desk.place.bot)}`,
+      `Node ${environment.node}, SQLite ${environment.sqlite}, git ${environment.git ?? 'not found'}, ${environment.platform}`,
+      ...complaints.flatMap((complaint) => ['', ...complaintLines(desk, complaint)]),
+      '',
+      wrong.length === 0
+        ? desk.out.paint('green', 'Nothing is wrong.')
+        : desk.out.paint('red', `${plural(wrong.length, 'thing')} wrong.`),
+    ])
+    return wrong.length === 0 ? 0 : REFUSED
+  })
+}
+
+async function examine(desk: Desk, fix: boolean): Promise<Complaint[]> {
+  const bar = progressBar('verifying')
+  try {
+    const context = desk.operator()
+    const inBook = await examineBook(context, { fix, onProgress: bar.update })
+    return [...mendedOnOpening(desk), ...examineGit(desk.place, desk.layout), ...inBook]
+  } catch (error) {
+    const { code, message, hint } = asRefusal(error)
+    // A doctor that stops at what it was called for would be none; a bug is another matter.
+    if (code === 'internal') throw error
+    const check = code === 'invalid_argument' ? 'settings' : 'store'
+    return [{ check, level: 'wrong', where: desk.place.bot, message, mend: hint ?? null, mended: null }]
+  } finally {
+    bar.done()
+  }
+}
+
+/** Whoever opens a book puts its missing files there; it should not happen unseen. */
+function mendedOnOpening(desk: Desk): Complaint[] {
+  return desk.openBook().created.map((file) => ({
+    check: 'git',
+    level: 'note',
+    where: file,
+    message: 'the file was missing, or lacked lines that git needs to treat the book right',
+    mend: 'Commit it.',
+    mended: 'when the book was opened',
+  }))
+}
+
+function complaintLines({ out }: Desk, { level, where, message, mend, mended }: Complaint): string[] {
+  const mark =
+    mended !== null
+      ? out.paint('green', 'mended')
+      : level === 'wrong'
+        ? out.paint('red', 'wrong')
+        : out.paint('yellow', 'note')
+  return [
+    `${mark}  ${oneLine(where)}`,
+    `  ${oneLine(message)}`,
+    ...(mended !== null ? [`  Done: ${oneLine(mended)}`] : []),
+    ...(mend !== null && (mended === null || level === 'note') ? [`  ${oneLine(mend)}`] : []),
+  ]
+}

@@ -1,0 +1,68 @@
+import { otherProject, projectIdFault } from '../../app/operator/book.ts'
+import { connectLines } from '../connect.ts'
+import { examineGit } from '../git.ts'
+import { Misuse } from '../misuse.ts'
+import type { Cli } from '../program.ts'
+import { oneLine } from '../text.ts'
+
+/** `rutter init`: makes the book where there is none, and says how to go on. */
+export function registerInit(cli: Cli): void {
+  const command = cli
+    .command('init', {
+      summary: 'begin a book for this repository',
+      details: 'What is there already stays as it is; a second call only looks.',
+      examples: ['rutter init', 'rutter init --project atlas'],
+    })
+    .option('--project <id>', "the project's name in every book; the repository's name when it is left out")
+  cli.action<[], { project?: string }>(command, async (desk, _args, { project }) => {
+    const fault = project === undefined ? null : projectIdFault(project)
+    if (fault !== null) throw new Misuse(`--project: ${fault}`)
+    const { place, layout, out } = desk
+    const book = desk.openOrMakeBook(project)
+    const { project_id } = book.ledger
+    if (project !== undefined && project !== project_id) throw otherProject(project, project_id, layout.settings)
+
+    const files = [layout.settings, layout.gitignore, layout.gitattributes]
+    const present = files.filter((file) => !book.created.includes(file))
+    const remarks = examineGit(place, layout)
+    const connect = connectLines()
+    const result = {
+      project_id,
+      root: place.root,
+      book: place.bot,
+      is_git: place.is_git,
+      linked_worktree: place.linked_worktree,
+      created: book.created,
+      present,
+      remarks,
+      connect: Object.fromEntries(connect.map(({ client, line }) => [client, line])),
+    }
+    desk.answer(result, () => [
+      out.paint('bold', `The book of project ${project_id} is in ${oneLine(place.bot)}`),
+      ...book.created.map((file) => `  created    ${oneLine(file)}`),
+      ...present.map((file) => `  was there  ${oneLine(file)}`),
+      ...(place.linked_worktree === null
+        ? []
+        : [
+            '',
+            `${oneLine(place.linked_worktree)} is a linked worktree: the main worktree's book is used, so that agents in both share it.`,
+          ]),
+      ...remarks.map(({ where, message, mend }) =>
+        [
+          '',
+          `${out.paint('yellow', 'Note')}: ${oneLine(where)}: ${oneLine(message)}.`,
+          ...(mend === null ? [] : [`  ${mend}`]),
+        ].join('\n'),
+      ),
+      ...(place.is_git
+        ? ['', 'Commit the .bot folder: what belongs to this machine alone is ignored by git already.']
+        : []),
+      '',
+      'Connect your agent with one of these:',
+      ...connect.map(({ line }) => `  ${oneLine(line)}`),
+      '',
+      'Then see what it does: rutter status',
+    ])
+    return 0
+  })
+}

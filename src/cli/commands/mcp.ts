@@ -1,0 +1,16 @@
+import { TOOLSETS } from '../../app/toolsets.ts'
+import type { Cli } from '../program.ts'
+
+/** The help of `rutter mcp`. The command itself is started without the command line, for a client waits for it. */
+export function registerMcpHelp(cli: Cli): void {
+  cli
+    .command('mcp', {
+      summary: 'serve an agent over MCP on standard input and output',
+      details:
+        'A client starts this; see rutter init for how to tell it. Ends when the client closes its end. The session that it holds is left for whoever goes on with it.',
+      hasResult: false,
+      examples: ['claude mcp add rutter -- rutter mcp', 'rutter mcp --slot reviews --toolsets session,task'],
+    })
+    .option('--slot <slot>', 'the slot of sessions that name none (env: RUTTER_SLOT, default: "default")')
+    .option('--toolsets <list>', `which tools to offer, separated by commas: ${TOOLSETS.join(', ')} (default: all)`)
+}

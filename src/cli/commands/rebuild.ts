@@ -1,0 +1,26 @@
+import { duration, grouped } from '../format.ts'
+import type { Cli } from '../program.ts'
+import { progressBar } from '../progress.ts'
+import { plural } from '../text.ts'
+
+/** `rutter rebuild`: the store anew from the records. */
+export function registerRebuild(cli: Cli): void {
+  const command = cli.command('rebuild', {
+    summary: 'compute the store again from the records',
+    details:
+      'The records are the truth and stay as they are. Locks and heartbeats stay too, so sessions may run meanwhile.',
+    examples: ['rutter rebuild'],
+  })
+  cli.action<[], object>(command, async (desk) => {
+    const { ledger } = desk.operator()
+    const bar = progressBar('rebuilding')
+    const started = performance.now()
+    const { streams, events } = await ledger.rebuild(bar.update)
+    bar.done()
+    const took = Math.round(performance.now() - started)
+    desk.answer({ streams, events, duration_ms: took }, () => [
+      `Computed again from ${plural(streams, 'record')} with ${grouped(events)} events, in ${duration(took)}.`,
+    ])
+    return 0
+  })
+}

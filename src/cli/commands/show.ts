@@ -1,0 +1,98 @@
+import { reportOf, type SessionReport } from '../../app/report.ts'
+import type { RecordedEvent } from '../../domain/event.ts'
+import type { SessionCommand } from '../../domain/session/commands.ts'
+import { duration, grouped, money, when } from '../format.ts'
+import { wholeNumber } from '../options.ts'
+import type { Out } from '../out.ts'
+import { statusWord, taskFigures } from '../phrases.ts'
+import type { Cli } from '../program.ts'
+import { facts, oneLine } from '../text.ts'
+import { timelineLine } from '../timeline.ts'
+import { modelLines } from './stats.ts'
+
+type CommandEnd = NonNullable<Extract<SessionCommand, { kind: 'end' }>['command']>
+
+/** Lines of a timeline that are shown unless more are asked for. */
+const LINES = 200
+
+/** `rutter show`: a run as a report. */
+export function registerShow(cli: Cli): void {
+  const command = cli
+    .command('show', {
+      summary: 'a run as a report: figures, models, timeline',
+      examples: ['rutter show', 'rutter show 2026-11-21T22-23-05Z-0ak3f9 --lines 50'],
+    })
+    .argument('[id]', 'the session; the current one, or the last, when it is left out')
+    .option('--lines <count>', 'how many lines of the timeline, from its end', wholeNumber(0, 1_000_000), LINES)
+  cli.action<[string | undefined], { lines: number }>(command, async (desk, [id], { lines }) => {
+    const report = await reportOf(desk.operator(), id)
+    desk.answer(report, () => reportLines(desk.out, report, lines))
+    return 0
+  })
+}
+
+function reportLines(out: Out, report: SessionReport, most: number): string[] {
+  const { session, statistics: stats, events } = report
+  const timeline = timelineOf(out, events)
+  const shown = most === 0 ? [] : timeline.slice(-most)
+  const left = timeline.length - shown.length
+  const ended = session.end_reason === null ? '' : ` (${session.end_reason.replaceAll('_', ' ')})`
+  const now = session.end_time ?? session.last_update
+  return [
+    out.paint('bold', `Session ${session.session_id}`),
+    ...facts([
+      ['status', `${statusWord(out, session.status)}${ended}`],
+      ['slot', `${oneLine(session.slot)}${session.workflow === null ? '' : `, workflow ${oneLine(session.workflow)}`}`],
+      ['type', session.session_type],
+      ['started', when(session.start_time)],
+      [
+        'ended',
+        session.end_time === null
+          ? null
+          : `${when(session.end_time)}, after ${duration(Date.parse(now) - Date.parse(session.start_time))}`,
+      ],
+      ['at task', session.current_task_id === null ? null : oneLine(session.current_task_id)],
+      ['tasks', `${taskFigures(session)} (${stats.completion_rate}% completed)`],
+      ['circuit', session.circuit.state === 'open' ? out.paint('red', 'open') : 'closed'],
+      ['turns', `${stats.turns}${stats.tokens === null ? '' : `, ${grouped(stats.tokens.total)} tokens`}`],
+      [
+        'cost',
+        stats.cost_usd === null
+          ? null
+          : `${money(stats.cost_usd, stats.cost_is_estimated)}${stats.cost_is_estimated ? ' (estimated from list prices)' : ''}`,
+      ],
+    ]),
+    ...modelLines(stats.by_model),
+    ...commandLines(out, events),
+    ...(shown.length === 0 ? [] : ['', out.paint('bold', 'Timeline (UTC)')]),
+    ...(left > 0 && shown.length > 0 ? [`  (${left} earlier lines; --lines ${timeline.length} shows all)`] : []),
+    ...shown,
+  ]
+}
+
+/** What became of the command, where the session was one of `rutter run`. */
+function commandLines(out: Out, events: readonly RecordedEvent[]): string[] {
+  const end = events.find(({ type }) => type === 'session.ended')?.data as { command?: CommandEnd | null } | undefined
+  const command = end?.command
+  if (command === undefined || command === null) return []
+  const how = command.signal === null ? `exit status ${command.exit_code}` : `ended by ${command.signal}`
+  return [
+    '',
+    `${out.paint('bold', 'Command')} ${oneLine(command.argv.join(' '))}: ${how}`,
+    ...command.output_tail.map((line) => `  | ${oneLine(line)}`),
+  ]
+}
+
+function timelineOf(out: Out, events: readonly RecordedEvent[]): string[] {
+  const lines: string[] = []
+  let day: string | null = null
+  for (const event of events) {
+    const line = timelineLine(out, event)
+    if (line === null) continue
+    const date = event.at.slice(0, 10)
+    if (day !== null && day !== date) lines.push(`  ${date}`)
+    day = date
+    lines.push(`  ${line}`)
+  }
+  return lines
+}

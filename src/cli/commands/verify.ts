@@ -1,0 +1,48 @@
+import { mendOf } from '../../app/operator/doctor.ts'
+import { existing } from '../../app/resolve.ts'
+import type { Finding } from '../../ports/ledger.ts'
+import { grouped } from '../format.ts'
+import { type Cli, REFUSED } from '../program.ts'
+import { progressBar } from '../progress.ts'
+import { oneLine, plural } from '../text.ts'
+
+/** `rutter verify`: whether every record is as it was written. */
+export function registerVerify(cli: Cli): void {
+  const command = cli
+    .command('verify', {
+      summary: 'check that every record is as it was written',
+      details:
+        'Walks the hash chain of each record and compares its end with the store. Changes nothing. Status 1 when there is damage.',
+      examples: ['rutter verify', 'rutter verify 2026-11-21T22-23-05Z-0ak3f9', 'rutter verify --json'],
+    })
+    .argument('[id...]', 'only these sessions')
+  cli.action<[string[]], object>(command, async (desk, [ids]) => {
+    const { ledger } = desk.operator()
+    const bar = progressBar('verifying')
+    const report = await ledger.verify(bar.update)
+    bar.done()
+    await ledger.read(async (book) => {
+      for (const id of ids) if (!report.findings.some(({ stream }) => stream?.id === id)) await existing(book, id)
+    })
+    const findings = report.findings.filter(({ stream }) => ids.length === 0 || ids.includes(stream?.id ?? ''))
+    const damaged = findings.filter(({ damage }) => damage)
+    const checked =
+      ids.length === 0
+        ? `${plural(report.streams, 'record')}, ${grouped(report.events)} events`
+        : plural(ids.length, 'record')
+    desk.answer({ ...report, findings, ok: damaged.length === 0 }, () => [
+      ...findings.flatMap((finding) => findingLines(desk.out.paint, finding)),
+      damaged.length === 0
+        ? `${checked}: ${desk.out.paint('green', ids.length === 1 ? 'whole' : 'all whole')}`
+        : `${checked}: ${desk.out.paint('red', `${plural(damaged.length, 'damage')} found`)}`,
+    ])
+    return damaged.length === 0 ? 0 : REFUSED
+  })
+}
+
+function findingLines(paint: (style: 'red' | 'yellow', text: string) => string, finding: Finding): string[] {
+  const { where, line, message, damage } = finding
+  const mark = damage ? paint('red', 'damage') : paint('yellow', 'note')
+  const place = `${oneLine(where)}${line === null ? '' : `:${line}`}`
+  return [`${mark}  ${place}`, `  ${oneLine(message)}`, `  ${mendOf(finding)}`]
+}
