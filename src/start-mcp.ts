@@ -2,7 +2,6 @@ import { parseArgs } from 'node:util'
 import { asRefusal } from './app/operation.ts'
 import { serveMcp } from './mcp/stdio.ts'
 import { VERSION } from './version.ts'
-import { openBook } from './wire.ts'
 
 /** `rutter mcp [--slot S] [--toolsets LIST] [--root DIR]`. Exits with 2 when it is called wrongly. */
 export function startMcp(argv: readonly string[]): void {
@@ -16,7 +15,8 @@ export function startMcp(argv: readonly string[]): void {
       slot: values.slot ?? (process.env['RUTTER_SLOT'] || 'default'),
       toolsets: values.toolsets,
       version: VERSION,
-      open: () => openBook(root),
+      // The book is opened by the first call: a client that only lists the tools does not wait for a database.
+      open: async () => (await import('./wire.ts')).openBook(root),
     })
   } catch (error) {
     const { message, hint } = isMisuse(error) ? { message: error.message, hint: USAGE } : asRefusal(error)

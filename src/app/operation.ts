@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { explain } from '../domain/invalid.ts'
 import { REFUSAL_CODES, Refusal } from '../domain/refusal.ts'
 import type { Context } from './context.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { END_REASONS } from '../domain/session/events.ts'
 
 /** Longest identifier, and longest free text, that a call may bring; both in UTF-16 units. */

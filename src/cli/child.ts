@@ -45,8 +45,6 @@ export async function runChild(
 
 function ended(child: ChildProcess, file: string, tail: Tail): Promise<ChildEnd> {
   return new Promise((resolve) => {
-    let over: Pick<ChildEnd, 'exit_code' | 'signal'> | null = null
-    const finish = () => resolve({ exit_code: null, signal: null, ...over, output_tail: tail.lines(), problem: null })
     child.once('error', (error: NodeJS.ErrnoException) => {
       if (child.pid !== undefined) return
       const [exitCode, why] =
@@ -54,10 +52,17 @@ function ended(child: ChildProcess, file: string, tail: Tail): Promise<ChildEnd>
       resolve({ exit_code: exitCode, signal: null, output_tail: [], problem: `${why}: ${file} (${error.code})` })
     })
     child.once('exit', (code, signal) => {
-      over = { exit_code: code, signal }
-      setTimeout(finish, LAST_OUTPUT_MS).unref()
+      const finish = () => resolve({ exit_code: code, signal, output_tail: tail.lines(), problem: null })
+      const patience = setTimeout(() => {
+        child.stdout?.destroy()
+        child.stderr?.destroy()
+        finish()
+      }, LAST_OUTPUT_MS)
+      child.once('close', () => {
+        clearTimeout(patience)
+        finish()
+      })
     })
-    child.once('close', finish)
   })
 }
 

@@ -19,8 +19,13 @@ export function duration(ms: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`
 }
 
+/** How long something has lasted. */
+export function lasting(since: string, now: string): string {
+  return duration(Date.parse(now) - Date.parse(since))
+}
+
 export function ago(at: string, now: string): string {
-  return `${duration(Date.parse(now) - Date.parse(at))} ago`
+  return `${lasting(at, now)} ago`
 }
 
 /** Dollars, as precise as their size calls for; `?` when nothing is known. */

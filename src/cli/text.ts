@@ -20,17 +20,6 @@ export function oneLine(text: string): string {
     .trim()
 }
 
-/** As many columns of a text as fit, with an ellipsis where some did not. */
-export function fit(text: string, columns: number): string {
-  if (stringWidth(text) <= columns) return text
-  let shown = ''
-  for (const { segment } of new Intl.Segmenter().segment(text)) {
-    if (stringWidth(shown + segment) > columns - 1) break
-    shown += segment
-  }
-  return `${shown}…`
-}
-
 export interface Column {
   readonly title: string
   readonly align?: 'left' | 'right'

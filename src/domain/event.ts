@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** Version of the line format that this program writes. Lines of a newer version are kept and passed over. */
 export const LINE_VERSION = 1

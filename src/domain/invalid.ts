@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 
 /** What is wrong with some input, for a person: each field with what was given and what is allowed. */
 export function explain(error: z.ZodError, input: unknown): string {

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /**
  * The process that holds a slot. Host, boot and start time are there because a process id alone is reused:

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { explain } from './invalid.ts'
 import { Refusal } from './refusal.ts'
 

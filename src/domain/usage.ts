@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /**
  * Tokens of one turn. `input` counts what was neither read from nor written to a prompt cache (as Anthropic's API reports it;

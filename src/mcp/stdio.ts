@@ -9,7 +9,7 @@ export interface StdioOptions {
   readonly slot: string
   readonly toolsets: string | undefined
   readonly version: string
-  readonly open: () => { connect(actor: Actor, slot: string): Context }
+  readonly open: () => Promise<{ connect(actor: Actor, slot: string): Context }>
 }
 
 /**
@@ -21,7 +21,7 @@ export function serveMcp(options: StdioOptions): void {
   const complain = (error: unknown) =>
     process.stderr.write(`rutter mcp: ${error instanceof Error ? error.message : error}\n`)
   const context = async (clientName: string) => {
-    const opened = options.open().connect({ kind: 'agent', name: clientName }, options.slot)
+    const opened = (await options.open()).connect({ kind: 'agent', name: clientName }, options.slot)
     keepLeases(opened.ledger, opened.settings.lease_seconds, complain)
     return opened
   }

@@ -1,5 +1,5 @@
 import type { CallToolResult, Tool } from '@modelcontextprotocol/server'
-import { z } from 'zod'
+import * as z from 'zod'
 import { asRefusal, type Operation, refusalSchema } from '../app/operation.ts'
 
 /** An operation as MCP lists it. */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { statistics } from '../../domain/session/statistics.ts'
 import { operation } from '../operation.ts'
 import { sessionToRead } from '../resolve.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { change } from '../call.ts'
 import { operation } from '../operation.ts'
 import { count, WRITES, whichSession } from '../shapes.ts'

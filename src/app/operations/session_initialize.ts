@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { leaseExpiresAt } from '../../domain/lease.ts'
 import { newSessionId } from '../../domain/session/id.ts'
 import { hasEnded } from '../../domain/session/state.ts'

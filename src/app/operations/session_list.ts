@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { sessionRow } from '../../domain/session/view.ts'
 import { operation } from '../operation.ts'
 import { count, idText, READS, sessionStatusShape } from '../shapes.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Turn } from '../../domain/usage.ts'
 import { costView, roundCost, tokensView } from '../../domain/usage.ts'
 import { change } from '../call.ts'

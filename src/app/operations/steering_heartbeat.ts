@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { leaseExpiresAt } from '../../domain/lease.ts'
 import { decide } from '../../domain/session/decide.ts'
 import { WHISPER_PRIORITIES } from '../../domain/session/events.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { LedgerReader } from '../../ports/ledger.ts'
 import { change } from '../call.ts'
 import { operation } from '../operation.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { TASK_STATUSES } from '../../domain/task.ts'
 import { operation } from '../operation.ts'
 import { count, READS } from '../shapes.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { Refusal } from '../../domain/refusal.ts'
 import { nearestIds, TASK_STATUSES, type Task } from '../../domain/task.ts'
 import type { LedgerReader } from '../../ports/ledger.ts'

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { change } from '../call.ts'
 import type { Context } from '../context.ts'
 import { perform } from '../operation.ts'

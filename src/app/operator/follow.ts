@@ -3,13 +3,13 @@ import type { RecordedEvent } from '../../domain/event.ts'
 import { sessionStream } from '../../domain/session/projection.ts'
 import type { Cursor } from '../../ports/ledger.ts'
 import type { Context } from '../context.ts'
-import { existing, sessionToRead } from '../resolve.ts'
+import { existing } from '../resolve.ts'
 
 /** How often a session that is followed is looked at, milliseconds. Reading nothing new costs one look at a file. */
 const POLL_MS = 250
 
 export interface FollowOptions {
-  readonly session_id: string | undefined
+  readonly session_id: string
   /** How many earlier events to give first. */
   readonly earlier: number
   /** Which events count and are given. */
@@ -20,10 +20,8 @@ export interface FollowOptions {
 
 /** The events of a session as they are recorded, until its last one or until `signal`. */
 export async function* follow(context: Context, options: FollowOptions): AsyncGenerator<RecordedEvent> {
-  const { ledger, connection } = context
-  const { session_id } = await ledger.read((book) =>
-    options.session_id === undefined ? sessionToRead(book, connection, undefined) : existing(book, options.session_id),
-  )
+  const { ledger } = context
+  const { session_id } = await ledger.read((book) => existing(book, options.session_id))
   const stream = sessionStream(session_id)
   const earlier: RecordedEvent[] = []
   let cursor: Cursor | undefined

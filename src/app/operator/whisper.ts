@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { WHISPER_PRIORITIES } from '../../domain/session/events.ts'
 import { change } from '../call.ts'
 import type { Context } from '../context.ts'

@@ -1,3 +1,4 @@
+import { currentSessionId } from '../../app/operator/current.ts'
 import { reportOf, type SessionReport } from '../../app/report.ts'
 import type { RecordedEvent } from '../../domain/event.ts'
 import type { SessionCommand } from '../../domain/session/commands.ts'
@@ -25,7 +26,8 @@ export function registerShow(cli: Cli): void {
     .argument('[id]', 'the session; the current one, or the last, when it is left out')
     .option('--lines <count>', 'how many lines of the timeline, from its end', wholeNumber(0, 1_000_000), LINES)
   cli.action<[string | undefined], { lines: number }>(command, async (desk, [id], { lines }) => {
-    const report = await reportOf(desk.operator(), id)
+    const context = desk.operator()
+    const report = await reportOf(context, id ?? (await currentSessionId(context)))
     desk.answer(report, () => reportLines(desk.out, report, lines))
     return 0
   })

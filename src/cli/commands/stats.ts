@@ -1,5 +1,6 @@
 import { perform } from '../../app/operation.ts'
 import { sessionGetStats } from '../../app/operations/session_get_stats.ts'
+import { currentSessionId } from '../../app/operator/current.ts'
 import { grouped, money } from '../format.ts'
 import type { Cli } from '../program.ts'
 import { facts, oneLine, table } from '../text.ts'
@@ -13,7 +14,8 @@ export function registerStats(cli: Cli): void {
     })
     .argument('[id]', 'the session; the current one, or the last, when it is left out')
   cli.action<[string | undefined], object>(command, async (desk, [id]) => {
-    const stats = await perform(sessionGetStats, desk.operator(), id === undefined ? {} : { session_id: id })
+    const context = desk.operator()
+    const stats = await perform(sessionGetStats, context, { session_id: id ?? (await currentSessionId(context)) })
     const { out } = desk
     desk.answer(stats, () => [
       out.paint('bold', stats.summary),

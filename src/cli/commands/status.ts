@@ -1,6 +1,6 @@
 import { type BookStatus, type SlotStatus, statusOf } from '../../app/operator/status.ts'
 import type { Desk } from '../desk.ts'
-import { ago } from '../format.ts'
+import { ago, lasting } from '../format.ts'
 import { statusWord, taskFigures } from '../phrases.ts'
 import type { Cli } from '../program.ts'
 import { oneLine, plural } from '../text.ts'
@@ -36,7 +36,7 @@ function slotLines({ out }: Desk, slot: SlotStatus, now: string): string[] {
   const process = `process ${holder.pid} on ${oneLine(holder.host)}`
   const held =
     slot.held === 'held'
-      ? `held by ${process} for ${ago(slot.locked_at, now).replace(/ ago$/, '')}`
+      ? `held by ${process} for ${lasting(slot.locked_at, now)}`
       : `${out.paint('yellow', 'orphan')}: ${process} ${slot.gone === 'process_gone' ? 'no longer runs' : 'let its lease run out'}; rutter doctor --fix ends it`
   const lines = [`${out.paint('bold', `Slot ${slot.slot}`)}: session ${slot.session_id}`, `  ${held}`]
   if (session === null) return [...lines, '  no record of this session is here']
@@ -44,14 +44,14 @@ function slotLines({ out }: Desk, slot: SlotStatus, now: string): string[] {
   lines.push(
     `  ${statusWord(out, session.status)}${session.current_task_id === null ? ', no task' : `, at task ${out.paint('cyan', oneLine(session.current_task_id))}`} · ${taskFigures(session)}`,
     circuit.state === 'open'
-      ? `  ${out.paint('red', 'circuit open')} since ${ago(circuit.opened_at ?? now, now)}: ${plural(session.consecutive_failures, 'failure')} in a row; rutter resume ${slot.session_id} closes it`
-      : `  circuit closed, ${session.consecutive_failures} of ${circuit.threshold} failures in a row`,
+      ? `  ${out.paint('red', 'circuit open')} for ${lasting(circuit.opened_at ?? now, now)}: ${plural(session.consecutive_failures, 'failure')} in a row; rutter resume ${slot.session_id} closes it`
+      : `  circuit closed, ${plural(session.consecutive_failures, 'failure')} in a row (more than ${circuit.threshold} open it)`,
     heartbeat === null
       ? '  no heartbeat yet'
       : `  heartbeat ${ago(heartbeat.at, now)}: ${oneLine(heartbeat.status)}${heartbeat.next_action === null ? '' : ` · next: ${oneLine(heartbeat.next_action)}`}`,
     ...slot.whispers_waiting.map(
       (whisper) =>
-        `  whisper waits since ${ago(whisper.timestamp, now)} (${whisper.priority}): ${oneLine(whisper.instruction)}`,
+        `  whisper waits for ${lasting(whisper.timestamp, now)} (${whisper.priority}): ${oneLine(whisper.instruction)}`,
     ),
   )
   if (slot.whispers_unacknowledged > 0) {

@@ -1,3 +1,4 @@
+import { currentSessionId } from '../../app/operator/current.ts'
 import { follow } from '../../app/operator/follow.ts'
 import { sentenceOf } from '../../app/timeline.ts'
 import { wholeNumber } from '../options.ts'
@@ -18,17 +19,18 @@ export function registerTail(cli: Cli): void {
     .argument('[id]', 'the session; the current one, or the last, when it is left out')
     .option('--lines <count>', 'how many earlier lines to print first', wholeNumber(0, 1_000_000), 10)
   cli.action<[string | undefined], { lines: number }>(command, async (desk, [id], { lines }) => {
+    const context = desk.operator()
     const stop = new AbortController()
     const interrupt = () => stop.abort()
     process.once('SIGINT', interrupt)
     try {
       const options = {
-        session_id: id,
+        session_id: id ?? (await currentSessionId(context)),
         earlier: lines,
         shown: (event: Parameters<typeof sentenceOf>[0]) => sentenceOf(event) !== null,
         signal: stop.signal,
       }
-      for await (const event of follow(desk.operator(), options)) {
+      for await (const event of follow(context, options)) {
         if (desk.isJson) desk.out.json(event)
         else desk.out.line(timelineLine(desk.out, event) ?? '')
       }

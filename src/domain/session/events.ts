@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { NewEvent, RecordedEvent } from '../event.ts'
 import { holderSchema } from '../lease.ts'
 import { turnSchema } from '../usage.ts'
