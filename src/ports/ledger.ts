@@ -97,6 +97,7 @@ export interface Finding {
     | 'shortened'
     | 'missing_file'
     | 'unreadable_store'
+    | 'store_behind'
   /** One sentence for a person. */
   readonly message: string
   /** False for what is worth knowing and no damage. */

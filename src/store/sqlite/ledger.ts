@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { v7 } from 'uuid'
 import type { RecordedEvent, StreamRef } from '../../domain/event.ts'
 import { EMPTY_HEAD } from '../../log/chain.ts'
@@ -34,28 +35,54 @@ export class SqliteLedger implements Ledger {
   }
 
   write<T>(work: (book: LedgerWriter) => Promise<T>): Promise<T> {
-    return this.#locked(async (store) => {
-      const transaction = new WriteTransaction(store.parts)
-      const { pausePoint } = this.#options
-      try {
-        pausePoint('locked')
-        const result = await work(transaction)
-        pausePoint('decided')
-        commit(store, transaction)
-        pausePoint('committed')
-        return result
-      } catch (error) {
-        await rollBack(store, transaction)
-        throw error
-      } finally {
-        transaction.close()
-      }
+    return new Promise((answer, refuse) => {
+      // Once answered, a refusal goes nowhere: what kept the store from following is reported, and the record stands.
+      this.#locked((store) => this.#carryOut(store, work, answer)).catch(refuse)
     })
+  }
+
+  /**
+   * The order here is the promise of the whole program: lines on disk, answer, rows, commit. The record is the truth, so the answer
+   * need not wait for the store; whoever reads before the commit sees that the record is longer, and waits for it. What is in
+   * no record (a lock, a heartbeat) is committed before the answer.
+   */
+  async #carryOut<T>(
+    store: Store,
+    work: (book: LedgerWriter) => Promise<T>,
+    answer: (result: T) => void,
+  ): Promise<void> {
+    const transaction = new WriteTransaction(store.parts)
+    const { pausePoint } = this.#options
+    let answered = false
+    try {
+      pausePoint('locked')
+      const result = await work(transaction)
+      pausePoint('decided')
+      transaction.record()
+      if (transaction.isAllInRecord) {
+        answered = true
+        answer(result)
+        await nextTurn()
+      }
+      transaction.project()
+      store.database.commit()
+      pausePoint('committed')
+      transaction.remember()
+      answer(result)
+    } catch (error) {
+      if (answered) this.#reportBehind(error)
+      else transaction.undo()
+      await rollBack(store, transaction)
+      throw error
+    } finally {
+      transaction.close()
+    }
   }
 
   read<T>(work: (book: LedgerReader) => Promise<T>): Promise<T> {
     return this.#inLine(async () => {
-      const store = this.#store?.isUpToDate() ? this.#store : await this.#brought()
+      const ready = this.#store?.isUpToDate() === true && !this.#store.isBehind()
+      const store = ready && this.#store !== null ? this.#store : await this.#brought()
       store.database.exec('BEGIN')
       try {
         return await work(new ReadTransaction(store.parts))
@@ -144,6 +171,19 @@ export class SqliteLedger implements Ledger {
     })
   }
 
+  #reportBehind(error: unknown): void {
+    const message = `the store could not follow the record (${error instanceof Error ? error.message : error}); the next call takes it in`
+    const { layout } = this.#options
+    this.#findings.push({
+      stream: null,
+      where: layout.database,
+      line: null,
+      kind: 'store_behind',
+      message,
+      damage: false,
+    })
+  }
+
   #inLine<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#line.then(work).catch((error: unknown) => {
       throw asUnavailable(error, this.#options.layout)
@@ -167,6 +207,7 @@ export class SqliteLedger implements Ledger {
     let unmeet = () => {}
     try {
       unmeet = store.meetWhatChanged()
+      store.meetLive()
       store.database.commit()
       return store
     } catch (error) {
@@ -180,18 +221,6 @@ export class SqliteLedger implements Ledger {
     this.#store = await Store.open(this.#options)
     return this.#store
   }
-}
-
-/** The order here is the promise of the whole program: record on disk, then rows, then commit; the answer leaves after it. */
-function commit(store: Store, transaction: WriteTransaction): void {
-  try {
-    transaction.flush()
-    store.database.commit()
-  } catch (error) {
-    transaction.undo()
-    throw error
-  }
-  transaction.remember()
 }
 
 async function rollBack(store: Store, transaction: WriteTransaction): Promise<void> {

@@ -103,6 +103,20 @@ export class Store {
     }
   }
 
+  /**
+   * True while the record of a live session is longer than the store knows: another process is between answer and commit, or died
+   * there. A reader who was told of that answer must not see less than it said.
+   */
+  isBehind(): boolean {
+    const { disk, layout } = this.#options
+    return this.parts.streams.live().some(({ stream, end }) => (disk.stat(layout.record(stream))?.size ?? end) !== end)
+  }
+
+  /** Takes in what live records have and the store does not; inside a write transaction. */
+  meetLive(): void {
+    for (const { stream } of this.parts.streams.live()) this.parts.meeting.meet(stream).file?.close()
+  }
+
   close(): void {
     this.database.close()
   }

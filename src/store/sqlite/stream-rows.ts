@@ -27,6 +27,16 @@ export class StreamRows {
     return row === undefined ? undefined : streamRowOf(row)
   }
 
+  /** The streams of sessions that have a slot, and where each ends. */
+  live(): { stream: StreamRef; end: number }[] {
+    return this.#db
+      .sql(`SELECT streams.id AS id, streams.line_end AS line_end FROM leases JOIN streams
+            ON streams.project_id = leases.project_id AND streams.kind = 'session' AND streams.id = leases.session_id
+            WHERE leases.project_id = ?`)
+      .all(this.#project)
+      .map((row) => ({ stream: { kind: 'session', id: String(row['id']) }, end: Number(row['line_end']) }))
+  }
+
   all(kind: StreamRef['kind']): Map<string, StreamRow> {
     const rows = this.#db
       .sql(

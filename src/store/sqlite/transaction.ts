@@ -1,7 +1,7 @@
 import type { Actor, NewEvent, StreamRef } from '../../domain/event.ts'
 import type { Lease, Sighting } from '../../domain/lease.ts'
 import { isSessionEvent } from '../../domain/session/events.ts'
-import { project, sessionStream } from '../../domain/session/projection.ts'
+import { type Change, project, sessionStream } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
 import type { TaskStatus } from '../../domain/task.ts'
 import type { Disk, OpenFile } from '../../log/disk.ts'
@@ -98,14 +98,21 @@ interface TouchedStream {
   session: SessionState | undefined
   readonly chunks: Buffer[]
   readonly lines: { seq: number; line: string }[]
+  readonly changes: Change[]
 }
 
 /**
- * A write. Events are gathered while the caller decides, and reach the disk in `flush`, all at once: a call that is refused
- * half-way has written nothing. The order there is the promise of the whole program: file, sync, rows, commit, answer.
+ * A write. Events are gathered while the caller decides, and reach the disk in `record`, all at once: a call that is refused
+ * half-way has written nothing. Rows follow in `project`.
  */
 export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   readonly #touched = new Map<string, TouchedStream>()
+  #onlyAppends = true
+
+  /** True when all that this write does is in the record: then the store may follow after the answer. */
+  get isAllInRecord(): boolean {
+    return this.#onlyAppends && this.#written().length > 0
+  }
 
   override async session(id: string): Promise<SessionState | undefined> {
     return this.#touch(sessionStream(id)).session
@@ -121,28 +128,31 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     if (stream.kind !== 'session') return
     const { state, changes } = project(touched.session, step.recorded.filter(isSessionEvent))
     touched.session = state
-    this.parts.rows.carryOut(changes)
+    touched.changes.push(...changes)
   }
 
   async grant(slot: string, sessionId: string): Promise<Lease> {
     this.judged.delete(slot)
+    this.#onlyAppends = false
     return this.parts.leases.grant(slot, sessionId)
   }
 
   async release(slot: string): Promise<void> {
     this.judged.delete(slot)
+    this.#onlyAppends = false
     this.parts.leases.release(slot)
   }
 
   async putHeartbeat(sessionId: string, heartbeat: Heartbeat): Promise<void> {
+    this.#onlyAppends = false
     this.parts.rows.putHeartbeat(sessionId, heartbeat)
     this.parts.leases.renew(sessionId)
   }
 
-  /** Puts what was gathered on disk and into the rows. What is left to do is to commit. */
-  flush(): void {
-    const { disk, layout, rows, streams, leases, pausePoint } = this.parts
-    const written = [...this.#touched.values()].filter((t) => t.chunks.length > 0)
+  /** Puts what was gathered on disk, in the records. */
+  record(): void {
+    const { disk, layout, pausePoint } = this.parts
+    const written = this.#written()
     for (const touched of written) {
       touched.file ??= disk.open(layout.record(touched.stream), true)
       touched.file?.append(touched.chunks.length === 1 ? (touched.chunks[0] as Buffer) : Buffer.concat(touched.chunks))
@@ -150,22 +160,28 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     pausePoint('appended')
     for (const { file } of written) file?.sync()
     pausePoint('synced')
-    for (const { stream, file, before, after, session, lines } of written) {
+  }
+
+  /** Lets the rows follow what was recorded. What is left to do is to commit. */
+  project(): void {
+    const { rows, streams, leases, pausePoint } = this.parts
+    for (const { stream, file, before, after, session, lines, changes } of this.#written()) {
       // Lines that the store kept and the file lost long ago would stand in the way of the new ones.
       if (before.journal_seq !== before.seq) streams.forgetLines(stream, before.seq)
       for (const { seq, line } of lines) streams.keepLine(stream, seq, line)
       streams.put(stream, { ...after, ino: file?.ino ?? 0 })
       if (session === undefined) continue
+      rows.carryOut(changes)
       rows.putSession(session)
       leases.renew(session.session_id)
     }
     pausePoint('projected')
   }
 
-  /** Takes back what `flush` appended, while nobody else can have read it. */
+  /** Takes back what `record` appended, as long as nobody was answered. */
   undo(): void {
-    for (const { stream, file, before, chunks } of this.#touched.values()) {
-      if (chunks.length === 0 || file === null) continue
+    for (const { stream, file, before } of this.#written()) {
+      if (file === null) continue
       if (before.seq === 0) this.parts.disk.remove(this.parts.layout.record(stream))
       else file.truncate(before.end)
     }
@@ -177,9 +193,13 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
 
   /** Keeps the states that were committed at hand for the next call. */
   remember(): void {
-    for (const { after, session, chunks } of this.#touched.values()) {
-      if (chunks.length > 0 && session !== undefined) this.parts.recent.put(after.hash, session)
+    for (const { after, session } of this.#written()) {
+      if (session !== undefined) this.parts.recent.put(after.hash, session)
     }
+  }
+
+  #written(): TouchedStream[] {
+    return [...this.#touched.values()].filter(({ chunks }) => chunks.length > 0)
   }
 
   #sessionAt(id: string, hash: string): SessionState | undefined {
@@ -192,7 +212,16 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     if (known !== undefined) return known
     const { file, row } = this.parts.meeting.meet(stream)
     const session = stream.kind === 'session' && row.seq > 0 ? this.#sessionAt(stream.id, row.hash) : undefined
-    const touched: TouchedStream = { stream, file, before: row, after: row, session, chunks: [], lines: [] }
+    const touched: TouchedStream = {
+      stream,
+      file,
+      before: row,
+      after: row,
+      session,
+      chunks: [],
+      lines: [],
+      changes: [],
+    }
     this.#touched.set(key, touched)
     return touched
   }
