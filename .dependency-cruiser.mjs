@@ -25,7 +25,8 @@ const ROOMS = {
   'wire.ts': { may: ['.*'] },
   // `main.ts` picks a face; what it takes to start one stands apart where the other faces shall not load it.
   'start-mcp.ts': { may: ['wire.ts', 'mcp', 'app', 'version.ts'] },
-  'main.ts': { may: ['start-mcp.ts', 'wire.ts', 'cli', 'mcp', 'http', 'version.ts'] },
+  // It also tells the command line where a book would be: asking must not open, and so make, one.
+  'main.ts': { may: ['start-mcp.ts', 'wire.ts', 'cli', 'mcp', 'http', 'log', 'version.ts'] },
 }
 
 /** A regular expression for everything in the given rooms. */

@@ -17,7 +17,8 @@ export function connectLines(): { client: string; line: string }[] {
 function rutterCommand(): string[] {
   if (isInstalled()) return ['rutter']
   const file = process.argv[1] ?? 'rutter'
-  return file.endsWith('.ts') || process.platform === 'win32' ? [process.execPath, file] : [file]
+  // The launcher starts under any Node that a client finds; a source needs one that reads TypeScript.
+  return [file.endsWith('.ts') ? process.execPath : 'node', file]
 }
 
 /** Folders named `node_modules/.bin` are on the path only while npm or npx runs something: a client will not find it there. */

@@ -1,5 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { asRefusal } from '../app/operation.ts'
+import type { Cli } from './command.ts'
+import { MISUSED, REFUSED } from './command.ts'
 import { registerDoctor } from './commands/doctor.ts'
 import { registerInit } from './commands/init.ts'
 import { registerMcpHelp } from './commands/mcp.ts'
@@ -13,32 +15,9 @@ import { registerSteering } from './commands/steering.ts'
 import { registerTail } from './commands/tail.ts'
 import { registerVerify } from './commands/verify.ts'
 import { registerWhisper } from './commands/whisper.ts'
-import { type Adapters, type CommonOptions, Desk } from './desk.ts'
+import { type Adapters, Desk } from './desk.ts'
 import { Misuse } from './misuse.ts'
 import { type Out, standardOut } from './out.ts'
-
-export const REFUSED = 1
-export const MISUSED = 2
-
-/** What the help says of a command. */
-export interface About {
-  readonly summary: string
-  readonly details?: string
-  readonly examples: readonly string[]
-  /** False for a command that has no result. */
-  readonly hasResult?: boolean
-}
-
-/** What every file in `commands/` registers its command with. */
-export interface Cli {
-  /** A command with the options that all have; `usage` as commander writes it: `show [id]`. */
-  command(usage: string, about: About): Command
-  /** Makes a command do something. `work` gives the exit status where it is not 0. */
-  action<Arguments extends readonly unknown[], Options>(
-    command: Command,
-    work: (desk: Desk, args: Arguments, options: Options & CommonOptions) => Promise<number | undefined>,
-  ): void
-}
 
 export interface ProgramOptions {
   readonly version: string

@@ -173,6 +173,8 @@ export function mendOf({ kind }: Pick<Finding, 'kind'>): string {
     case 'shortened':
     case 'missing_file':
       return 'If you did not mean to remove it: git restore -- FILE, or switch to the branch that has it.'
+    case 'store_behind':
+      return 'Any next call takes it in. Where this comes again, see whether the disk is full or the folder may not be written.'
     case 'unreadable_store':
       return 'rutter rebuild computes the store again from the records.'
   }

@@ -1,9 +1,9 @@
 import { asRefusal } from '../../app/operation.ts'
 import { noBook } from '../../app/operator/book.ts'
 import { type Complaint, examineBook } from '../../app/operator/doctor.ts'
+import { type Cli, REFUSED } from '../command.ts'
 import type { Desk } from '../desk.ts'
 import { examineGit, gitVersion } from '../git.ts'
-import { type Cli, REFUSED } from '../program.ts'
 import { progressBar } from '../progress.ts'
 import { oneLine, plural } from '../text.ts'
 

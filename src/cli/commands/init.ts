@@ -1,8 +1,8 @@
 import { otherProject, projectIdFault } from '../../app/operator/book.ts'
+import type { Cli } from '../command.ts'
 import { connectLines } from '../connect.ts'
 import { examineGit } from '../git.ts'
 import { Misuse } from '../misuse.ts'
-import type { Cli } from '../program.ts'
 import { oneLine } from '../text.ts'
 
 /** `rutter init`: makes the book where there is none, and says how to go on. */

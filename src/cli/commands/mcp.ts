@@ -1,5 +1,5 @@
 import { TOOLSETS } from '../../app/toolsets.ts'
-import type { Cli } from '../program.ts'
+import type { Cli } from '../command.ts'
 
 /** The help of `rutter mcp`. The command itself is started without the command line, for a client waits for it. */
 export function registerMcpHelp(cli: Cli): void {

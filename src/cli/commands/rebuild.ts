@@ -1,5 +1,5 @@
+import type { Cli } from '../command.ts'
 import { duration, grouped } from '../format.ts'
-import type { Cli } from '../program.ts'
 import { progressBar } from '../progress.ts'
 import { plural } from '../text.ts'
 

@@ -2,8 +2,8 @@ import { keepLeases } from '../../app/lease-keeper.ts'
 import { asRefusal } from '../../app/operation.ts'
 import { beginCommandRun, endCommandRun } from '../../app/operator/command-run.ts'
 import { exitStatus, runChild } from '../child.ts'
+import type { Cli } from '../command.ts'
 import { defaultSlot } from '../desk.ts'
-import type { Cli } from '../program.ts'
 import { oneLine } from '../text.ts'
 
 /** `rutter run`: any command as a session. */

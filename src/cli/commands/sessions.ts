@@ -1,10 +1,10 @@
 import { Option } from 'commander'
 import { perform } from '../../app/operation.ts'
 import { sessionList } from '../../app/operations/session_list.ts'
-import { duration, money, when } from '../format.ts'
+import type { Cli } from '../command.ts'
+import { lasting, money, when } from '../format.ts'
 import { moment, wholeNumber } from '../options.ts'
 import { statusWord } from '../phrases.ts'
-import type { Cli } from '../program.ts'
 import { oneLine, table } from '../text.ts'
 
 interface Options {
@@ -50,7 +50,7 @@ export function registerSessions(cli: Cli): void {
         statusWord(out, session.status),
         oneLine(session.slot),
         when(session.start_time),
-        duration(Date.parse(session.end_time ?? now) - Date.parse(session.start_time)),
+        lasting(session.start_time, session.end_time ?? now),
         String(session.tasks_completed),
         String(session.tasks_failed),
         String(session.tasks_skipped),

@@ -2,11 +2,11 @@ import { currentSessionId } from '../../app/operator/current.ts'
 import { reportOf, type SessionReport } from '../../app/report.ts'
 import type { RecordedEvent } from '../../domain/event.ts'
 import type { SessionCommand } from '../../domain/session/commands.ts'
-import { duration, grouped, money, when } from '../format.ts'
+import type { Cli } from '../command.ts'
+import { grouped, lasting, money, when } from '../format.ts'
 import { wholeNumber } from '../options.ts'
 import type { Out } from '../out.ts'
 import { statusWord, taskFigures } from '../phrases.ts'
-import type { Cli } from '../program.ts'
 import { facts, oneLine } from '../text.ts'
 import { timelineLine } from '../timeline.ts'
 import { modelLines } from './stats.ts'
@@ -39,7 +39,6 @@ function reportLines(out: Out, report: SessionReport, most: number): string[] {
   const shown = most === 0 ? [] : timeline.slice(-most)
   const left = timeline.length - shown.length
   const ended = session.end_reason === null ? '' : ` (${session.end_reason.replaceAll('_', ' ')})`
-  const now = session.end_time ?? session.last_update
   return [
     out.paint('bold', `Session ${session.session_id}`),
     ...facts([
@@ -51,7 +50,7 @@ function reportLines(out: Out, report: SessionReport, most: number): string[] {
         'ended',
         session.end_time === null
           ? null
-          : `${when(session.end_time)}, after ${duration(Date.parse(now) - Date.parse(session.start_time))}`,
+          : `${when(session.end_time)}, after ${lasting(session.start_time, session.end_time)}`,
       ],
       ['at task', session.current_task_id === null ? null : oneLine(session.current_task_id)],
       ['tasks', `${taskFigures(session)} (${stats.completion_rate}% completed)`],

@@ -1,8 +1,8 @@
 import { perform } from '../../app/operation.ts'
 import { sessionGetStats } from '../../app/operations/session_get_stats.ts'
 import { currentSessionId } from '../../app/operator/current.ts'
+import type { Cli } from '../command.ts'
 import { grouped, money } from '../format.ts'
-import type { Cli } from '../program.ts'
 import { facts, oneLine, table } from '../text.ts'
 
 /** `rutter stats`: the figures of a session. */

@@ -1,8 +1,8 @@
 import { type BookStatus, type SlotStatus, statusOf } from '../../app/operator/status.ts'
+import type { Cli } from '../command.ts'
 import type { Desk } from '../desk.ts'
 import { ago, lasting } from '../format.ts'
 import { statusWord, taskFigures } from '../phrases.ts'
-import type { Cli } from '../program.ts'
 import { oneLine, plural } from '../text.ts'
 
 /** `rutter status`: who holds which slot, and what goes on there. */

@@ -2,8 +2,8 @@ import { perform } from '../../app/operation.ts'
 import { sessionGetState } from '../../app/operations/session_get_state.ts'
 import { sessionUpdate } from '../../app/operations/session_update.ts'
 import type { SessionView } from '../../domain/session/view.ts'
+import type { Cli } from '../command.ts'
 import { when } from '../format.ts'
-import type { Cli } from '../program.ts'
 
 interface Steering {
   readonly name: 'pause' | 'resume' | 'stop'

@@ -1,8 +1,8 @@
 import { currentSessionId } from '../../app/operator/current.ts'
 import { follow } from '../../app/operator/follow.ts'
 import { sentenceOf } from '../../app/timeline.ts'
+import type { Cli } from '../command.ts'
 import { wholeNumber } from '../options.ts'
-import type { Cli } from '../program.ts'
 import { timelineLine } from '../timeline.ts'
 
 /** How a shell names a command that Ctrl-C ended. */

@@ -1,8 +1,8 @@
 import { Option } from 'commander'
 import { perform } from '../../app/operation.ts'
 import { whisper } from '../../app/operator/whisper.ts'
+import type { Cli } from '../command.ts'
 import { ago } from '../format.ts'
-import type { Cli } from '../program.ts'
 
 /** `rutter whisper`: an instruction for a running agent. */
 export function registerWhisper(cli: Cli): void {
