@@ -13,8 +13,9 @@ import { record } from './record.ts'
  */
 export async function holdSlot(book: LedgerWriter, context: Context, state: SessionState): Promise<SessionState> {
   const { connection } = context
+  if (connection.actor.kind === 'operator') return state
   if (state.status === 'interrupted') throw leaseLost(state, null)
-  if (hasEnded(state) || connection.actor.kind === 'operator') return state
+  if (hasEnded(state)) return state
 
   const status = await book.lease(state.slot)
   const isTheirs = status !== undefined && status.lease.session_id !== state.session_id

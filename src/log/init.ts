@@ -22,8 +22,11 @@ export interface Initialized {
 export function ensureBook(disk: Disk, layout: BookLayout, defaultProjectId: string): Initialized {
   const created: string[] = []
   if (!existsSync(layout.settings)) {
+    const text = `${JSON.stringify({ project_id: defaultProjectId }, null, 2)}\n`
+    // A file that could not be read back must not be written.
+    parseSettings(text, layout.settings)
     disk.makeFolder(layout.bot)
-    disk.replace(layout.settings, `${JSON.stringify({ project_id: defaultProjectId }, null, 2)}\n`)
+    disk.replace(layout.settings, text)
     created.push(layout.settings)
   }
   const settings = parseSettings(readFileSync(layout.settings, 'utf8'), layout.settings)

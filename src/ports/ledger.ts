@@ -134,6 +134,10 @@ export interface Ledger {
   verify(onProgress?: (progress: Progress) => void): Promise<VerifyReport>
   /** Throws the projection away and computes it again from the log. Leases and heartbeats stay. */
   rebuild(onProgress?: (progress: Progress) => void): Promise<{ streams: number; events: number }>
+  /** Records of which the store has lines that the log lacks; after a switch of branches that is as it should be. */
+  lacking(): Promise<readonly Finding[]>
+  /** Writes such lines back to the log; gives their number, 0 where they do not fit what stands there. */
+  writeBack(stream: StreamRef): Promise<number>
   /** Repairs of records that happened since this process opened the book, for whoever reports them. */
   repairs(): readonly Finding[]
   close(): Promise<void>

@@ -10,6 +10,7 @@ import type { Cursor, Finding, Ledger, LedgerReader, LedgerWriter, Progress, Ver
 import { retryWhileBusy } from './busy.ts'
 import { Store, type StoreOptions } from './store.ts'
 import { ReadTransaction, WriteTransaction } from './transaction.ts'
+import { lackingRecords, writeBack } from './write-back.ts'
 
 /** Events in one page of `history`. */
 const PAGE = 1000
@@ -72,10 +73,11 @@ export class SqliteLedger implements Ledger {
     } catch (error) {
       if (answered) this.#reportBehind(error)
       else transaction.undo()
-      await rollBack(store, transaction)
+      if (store.database.inTransaction) store.database.exec('ROLLBACK')
       throw error
     } finally {
       transaction.close()
+      await keepSightings(store, transaction)
     }
   }
 
@@ -83,11 +85,13 @@ export class SqliteLedger implements Ledger {
     return this.#inLine(async () => {
       const ready = this.#store?.isUpToDate() === true && !this.#store.isBehind()
       const store = ready && this.#store !== null ? this.#store : await this.#brought()
+      const transaction = new ReadTransaction(store.parts)
       store.database.exec('BEGIN')
       try {
-        return await work(new ReadTransaction(store.parts))
+        return await work(transaction)
       } finally {
         store.database.exec('COMMIT')
+        await keepSightings(store, transaction)
       }
     })
   }
@@ -140,6 +144,23 @@ export class SqliteLedger implements Ledger {
       const heads = [...parts.streams.all('session').values(), ...parts.streams.all('memory').values()]
       database.commit()
       return { streams: heads.length, events: heads.reduce((sum, { seq }) => sum + seq, 0) }
+    })
+  }
+
+  lacking(): Promise<readonly Finding[]> {
+    return this.#locked(async ({ database, meeting }) => {
+      const found = lackingRecords(meeting)
+      database.commit()
+      return found
+    })
+  }
+
+  writeBack(stream: StreamRef): Promise<number> {
+    return this.#locked(async ({ database, meeting, parts }) => {
+      const written = writeBack(meeting, stream)
+      parts.meeting.meet(stream).file?.close()
+      database.commit()
+      return written
     })
   }
 
@@ -223,11 +244,11 @@ export class SqliteLedger implements Ledger {
   }
 }
 
-async function rollBack(store: Store, transaction: WriteTransaction): Promise<void> {
-  if (store.database.inTransaction) store.database.exec('ROLLBACK')
-  if (transaction.sightings.size === 0) return
+/** Notes since when leases are watched whose holder cannot be looked at, whatever became of the transaction that looked. */
+async function keepSightings(store: Store, { sightings }: ReadTransaction): Promise<void> {
+  if (sightings.size === 0) return
   await retryWhileBusy(() => store.database.begin())
-  for (const [slot, sighting] of transaction.sightings) store.parts.leases.putSighting(slot, sighting)
+  for (const [slot, sighting] of sightings) store.parts.leases.putSighting(slot, sighting)
   store.database.commit()
 }
 

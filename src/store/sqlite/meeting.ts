@@ -9,7 +9,7 @@ import type { Finding, Progress } from '../../ports/ledger.ts'
 import type { Leases } from './leases.ts'
 import { Projector } from './projector.ts'
 import type { Rows } from './rows.ts'
-import type { StreamRow, StreamRows } from './stream-rows.ts'
+import type { KeptLine, StreamRow, StreamRows } from './stream-rows.ts'
 
 const KINDS: readonly StreamRef['kind'][] = ['session', 'memory']
 
@@ -33,11 +33,6 @@ export interface MeetingParts {
   readonly now: () => string
   /** Told of everything that was mended or is not as it should be. */
   readonly report: (finding: Finding) => void
-}
-
-interface KeptLine {
-  readonly seq: number
-  readonly line: string
 }
 
 /**
@@ -181,7 +176,7 @@ export class Meeting {
       const message = `${found}; it was cut back while its session runs, and the missing events were written again`
       this.#tell(stream, { kind: 'shortened', message, line: null, damage: false })
     } else {
-      const message = `${found}. After a switch of branches that is as it should be; otherwise: rutter doctor --fix`
+      const message = `${found}. After a switch of branches that is as it should be; otherwise: rutter doctor --restore`
       this.#tell(stream, { kind: 'shortened', message, line: null, damage: false })
     }
   }

@@ -6,7 +6,7 @@ import type { Processes } from '../../ports/processes.ts'
 import { retryWhileBusy } from './busy.ts'
 import { Database } from './database.ts'
 import { Leases } from './leases.ts'
-import { Meeting } from './meeting.ts'
+import { Meeting, type MeetingParts } from './meeting.ts'
 import { RecentSessions } from './recent-sessions.ts'
 import { Rows } from './rows.ts'
 import { StreamRows } from './stream-rows.ts'
@@ -37,6 +37,7 @@ export interface StoreOptions {
 export class Store {
   readonly database: Database
   readonly parts: TransactionParts
+  readonly meeting: MeetingParts
   readonly #options: StoreOptions
   readonly #folders: readonly string[]
   /** The record folders as they were when all records were last met. */
@@ -51,7 +52,8 @@ export class Store {
     const streams = new StreamRows(database, project_id)
     const leases = new Leases(database, project_id, { clock, processes, ttlMs: lease_ttl_ms })
     const now = () => clock.now()
-    const meeting = new Meeting({ disk, layout, streams, rows, leases, place, now, report })
+    this.meeting = { disk, layout, streams, rows, leases, place, now, report }
+    const meeting = new Meeting(this.meeting)
     const recent = new RecentSessions()
     this.parts = { disk, layout, rows, leases, streams, meeting, recent, newId, pausePoint }
   }

@@ -9,6 +9,12 @@ export interface StreamRow extends Head {
   readonly journal_seq: number
 }
 
+/** The store's own copy of a line. */
+export interface KeptLine {
+  readonly seq: number
+  readonly line: string
+}
+
 /** The store's bookkeeping of the log: heads, and copies of recent lines. */
 export class StreamRows {
   readonly #db: Database
@@ -72,7 +78,7 @@ export class StreamRows {
   }
 
   /** Copies of the lines after an event, in order. */
-  keptLines(stream: StreamRef, afterSeq: number): { seq: number; line: string }[] {
+  keptLines(stream: StreamRef, afterSeq: number): KeptLine[] {
     return this.#db
       .sql('SELECT seq, line FROM journal WHERE project_id = ? AND kind = ? AND id = ? AND seq > ? ORDER BY seq')
       .all(this.#project, stream.kind, stream.id, afterSeq)
