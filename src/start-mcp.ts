@@ -13,6 +13,7 @@ export function startMcp(argv: readonly string[]): void {
     const root = values.root ?? (process.env['RUTTER_ROOT'] || process.cwd())
     serveMcp({
       slot: values.slot ?? (process.env['RUTTER_SLOT'] || 'default'),
+      runsAs: process.env['RUTTER_SESSION_ID'] || null,
       toolsets: values.toolsets,
       version: VERSION,
       // The book is opened by the first call: a client that only lists the tools does not wait for a database.

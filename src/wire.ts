@@ -17,7 +17,7 @@ export interface Book extends Omit<Context, 'connection'> {
   readonly place: Place
   /** Files that were written because they were missing. */
   readonly created: readonly string[]
-  connect(actor: Actor, slot: string): Context & { connection: Connection }
+  connect(actor: Actor, slot: string, runsAs?: string | null): Context & { connection: Connection }
 }
 
 /**
@@ -49,7 +49,10 @@ export function openBook(start: string, options: { project_id?: string | undefin
       settings,
       random: Math.random,
     }
-    const connect = (actor: Actor, slot: string) => ({ ...shared, connection: newConnection(actor, slot) })
+    const connect = (actor: Actor, slot: string, runsAs: string | null = null) => ({
+      ...shared,
+      connection: newConnection(actor, slot, runsAs),
+    })
     return { ...shared, place, created, connect }
   } catch (error) {
     throw asUnavailable(error, layout)

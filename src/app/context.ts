@@ -1,15 +1,19 @@
 import type { Actor } from '../domain/event.ts'
+import { Refusal } from '../domain/refusal.ts'
 import type { Settings } from '../domain/settings.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Ledger } from '../ports/ledger.ts'
 import type { Prices } from '../ports/prices.ts'
 import type { Redactor } from '../ports/redactor.ts'
+import { SLOT_NAME, SLOT_RULE } from './shapes.ts'
 
 /** What one connection (an MCP client, a command) brings to every call it makes. */
 export interface Connection {
   /** Who speaks. An MCP client gives its name when it connects. */
   actor: Actor
   readonly slot: string
+  /** The session as which a wrapper (`rutter run`) runs this agent: to initialise is to join it. */
+  readonly runs_as: string | null
   /** The session that this connection initialised, also after its end. */
   session_id: string | null
   /** Fencing token of each session that this connection initialised or adopted. */
@@ -28,6 +32,12 @@ export interface Context {
   readonly connection: Connection
 }
 
-export function newConnection(actor: Actor, slot: string): Connection {
-  return { actor, slot, session_id: null, tokens: new Map() }
+/** A connection that has called nothing yet. Refuses a slot that could not be one. */
+export function newConnection(actor: Actor, slot: string, runsAs: string | null = null): Connection {
+  if (!SLOT_NAME.test(slot)) {
+    throw new Refusal('invalid_argument', `"${slot}" cannot be the name of a slot.`, {
+      hint: `Allowed are ${SLOT_RULE}.`,
+    })
+  }
+  return { actor, slot, runs_as: runsAs, session_id: null, tokens: new Map() }
 }

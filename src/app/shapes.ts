@@ -10,6 +10,10 @@ export const shortText = z.string().max(MAX_ID)
 export const longText = z.string().min(1).max(MAX_TEXT)
 export const count = z.int().min(0)
 
+/** What a slot may be called. */
+export const SLOT_NAME = /^[\p{L}\p{N}][\p{L}\p{N}._/-]{0,199}$/u
+export const SLOT_RULE = 'letters, digits, ".", "_", "/" and "-", beginning with a letter or digit'
+
 /** Present in most inputs: which session the call is about, where that is not plain from the connection. */
 export const whichSession = { session_id: idText.optional() }
 

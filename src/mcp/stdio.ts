@@ -7,9 +7,11 @@ import { mcpServer } from './server.ts'
 
 export interface StdioOptions {
   readonly slot: string
+  /** The session as which a wrapper runs this agent, where one does. */
+  readonly runsAs: string | null
   readonly toolsets: string | undefined
   readonly version: string
-  readonly open: () => Promise<{ connect(actor: Actor, slot: string): Context }>
+  readonly open: () => Promise<{ connect(actor: Actor, slot: string, runsAs: string | null): Context }>
 }
 
 /**
@@ -21,7 +23,7 @@ export function serveMcp(options: StdioOptions): void {
   const complain = (error: unknown) =>
     process.stderr.write(`rutter mcp: ${error instanceof Error ? error.message : error}\n`)
   const context = async (clientName: string) => {
-    const opened = (await options.open()).connect({ kind: 'agent', name: clientName }, options.slot)
+    const opened = (await options.open()).connect({ kind: 'agent', name: clientName }, options.slot, options.runsAs)
     keepLeases(opened.ledger, opened.settings.lease_seconds, complain)
     return opened
   }

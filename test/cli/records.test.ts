@@ -94,6 +94,24 @@ describe('rutter doctor', () => {
     return { status, ...(json() as DoctorAnswer) }
   }
 
+  it('writes a deleted or shortened record back when it is told to, and only then', async () => {
+    const { cwd, file, id } = await bookWithRecord()
+    const whole = readFileSync(file, 'utf8')
+    for (const left of ['', whole.split('\n').slice(0, 3).join('\n').concat('\n')]) {
+      if (left === '') rmSync(file)
+      else writeFileSync(file, left)
+      const { findings } = await doctor(cwd)
+      expect(findings).toMatchObject([{ where: file, level: 'note', mended: null }])
+      expect((await doctor(cwd, '--fix')).findings).toMatchObject([{ where: file, mended: null }])
+      expect((await doctor(cwd, '--restore')).findings).toMatchObject([
+        { where: file, mended: expect.stringContaining('written back') },
+      ])
+      expect(readFileSync(file, 'utf8')).toBe(whole)
+      expect((await rutter(['verify', id], { cwd })).status).toBe(0)
+      expect((await doctor(cwd)).findings).toEqual([])
+    }
+  })
+
   it('finds nothing wrong in a book that is well', async () => {
     const { cwd } = await bookWithRecord()
     const { status, stdout } = await rutter(['doctor'], { cwd })

@@ -160,12 +160,13 @@ describe('rutter run', () => {
     expect(() => process.kill(Number(stdout), 0)).not.toThrow()
   })
 
-  it('lets an agent inside report to its session, and stop it before the command ends', async () => {
+  it('lets an agent inside join its session, report to it, and stop it before the command ends', async () => {
     const cwd = scratchBook()
     const inner = join(import.meta.dirname, '../fixtures/agent-in-run.mjs')
     const { status, stdout, stderr } = await rutter(['run', '--', node, inner], { cwd })
     expect(stderr).not.toContain('was not recorded')
-    expect(stdout).toContain('stopped')
+    expect(stdout).toContain('joined true')
+    expect(stdout).toContain('stopped true')
     expect(status).toBe(0)
     const { session } = await lastEnd(cwd)
     expect(session).toMatchObject({ status: 'stopped', end_reason: 'stopped_by_agent', tasks_completed: 1 })

@@ -7,7 +7,7 @@ import type { Context } from '../context.ts'
 import { sessionLocked } from '../lock.ts'
 import { operation } from '../operation.ts'
 import { record } from '../record.ts'
-import { idText, lockShape, sessionShape, shortText, WRITES } from '../shapes.ts'
+import { idText, lockShape, SLOT_NAME, SLOT_RULE, sessionShape, shortText, WRITES } from '../shapes.ts'
 import { describe } from '../view.ts'
 
 /** Entries that a session's metadata may have. */
@@ -22,12 +22,7 @@ export const sessionInitialize = operation({
   input: z.strictObject({
     session_type: z.enum(['autonomous', 'manual']),
     workflow: shortText.optional(),
-    slot: idText
-      .regex(
-        /^[\p{L}\p{N}][\p{L}\p{N}._/-]*$/u,
-        'letters, digits, ".", "_", "/" and "-", beginning with a letter or digit',
-      )
-      .optional(),
+    slot: idText.regex(SLOT_NAME, SLOT_RULE).optional(),
     provider: shortText.optional(),
     model: shortText.optional(),
     metadata: z
@@ -46,6 +41,8 @@ export const sessionInitialize = operation({
     const { connection, settings, ledger } = context
     const slot = input.slot ?? connection.slot
     const started = await ledger.write(async (book) => {
+      const joined = await joinedRun(book, context, slot)
+      if (joined !== null) return joined
       const reclaimed = await clearSlot(book, context, slot)
       const id = await freshId(book, context)
       const lease = await book.grant(slot, id)
@@ -75,6 +72,15 @@ export const sessionInitialize = operation({
     return { session_id: session.session_id, session, lock, reclaimed }
   },
 })
+
+/** An agent that a wrapper started as a session has it already: its own lock is not to be refused to it. */
+async function joinedRun(book: LedgerWriter, { connection }: Context, slot: string) {
+  const status = await book.lease(slot)
+  if (connection.runs_as === null || status?.lease.session_id !== connection.runs_as) return null
+  const state = await book.session(connection.runs_as)
+  if (state === undefined || hasEnded(state)) return null
+  return { lease: status.lease, reclaimed: null, session: await describe(book, state) }
+}
 
 /** Refuses a slot whose holder lives; ends the session of one that is provably gone. */
 async function clearSlot(book: LedgerWriter, context: Context, slot: string) {

@@ -30,17 +30,25 @@ const MENDED_ON_OPENING: ReadonlySet<Finding['kind']> = new Set([
   'unreadable_store',
 ])
 
-/** Looks for what can go wrong in a book; with `fix` it mends what can be mended without losing anything. */
-export async function examineBook(
-  context: Context,
-  { fix, onProgress }: { fix: boolean; onProgress?: (progress: Progress) => void },
-): Promise<Complaint[]> {
+export interface Examination {
+  /** End sessions that were left behind, and free their slots. */
+  readonly fix: boolean
+  /** Write back what the store has of records and the working tree lacks. */
+  readonly restore: boolean
+  readonly onProgress?: (progress: Progress) => void
+}
+
+/** Looks for what can go wrong in a book, and mends what it is told to; nothing is lost by it. */
+export async function examineBook(context: Context, { fix, restore, onProgress }: Examination): Promise<Complaint[]> {
   const locks = await examineLocks(context, fix)
   const tasks = await examineTasks(context)
+  const lacking = await examineLacking(context, restore)
   const report = await context.ledger.verify(onProgress)
   const isSame = (a: Finding, b: Finding) => a.where === b.where && a.line === b.line && a.kind === b.kind
   const met = context.ledger.repairs().filter((repair) => !report.findings.some((found) => isSame(found, repair)))
-  return [...locks, ...met.map(ofRepair), ...report.findings.map(ofFinding), ...tasks]
+  const told = new Set(lacking.map(({ where }) => where))
+  const repairs = met.filter(({ where }) => !told.has(where))
+  return [...locks, ...repairs.map(ofRepair), ...report.findings.map(ofFinding), ...lacking, ...tasks]
 }
 
 /** Locks whose holder is provably gone, or whose session is over or unknown. */
@@ -99,6 +107,20 @@ async function clearLock(context: Context, slot: string, sessionId: string): Pro
     await releaseSlot(book, after)
     return `session ${sessionId} was ended as interrupted, slot "${slot}" is free`
   })
+}
+
+/** Records that the working tree lacks, or has shorter than the store. Only their owner knows whether that is meant. */
+async function examineLacking({ ledger }: Context, restore: boolean): Promise<Complaint[]> {
+  const complaints: Complaint[] = []
+  for (const finding of await ledger.lacking()) {
+    const written = restore && finding.stream !== null ? await ledger.writeBack(finding.stream) : 0
+    complaints.push({
+      ...ofFinding(finding),
+      mend: 'After a switch of branches that is as it should be. Otherwise: rutter doctor --restore writes it back.',
+      mended: written === 0 ? null : `${written} events were written back`,
+    })
+  }
+  return complaints
 }
 
 /** Where tasks counted as completed and tasks marked done are not the same tasks. */

@@ -14,12 +14,13 @@ export function registerDoctor(cli: Cli): void {
       summary: 'look for what is wrong, and mend what is safe to mend',
       details:
         'Looks at locks that were left behind, records, task counts, settings, and what git makes of the book. Status 1 while something is wrong.',
-      examples: ['rutter doctor', 'rutter doctor --fix'],
+      examples: ['rutter doctor', 'rutter doctor --fix', 'rutter doctor --restore'],
     })
     .option('--fix', 'end sessions whose process is gone, and free their slots')
-  cli.action<[], { fix?: true }>(command, async (desk, _args, { fix = false }) => {
+    .option('--restore', 'write back records that the store has and the working tree lacks')
+  cli.action<[], { fix?: true; restore?: true }>(command, async (desk, _args, { fix = false, restore = false }) => {
     if (!desk.hasBook) throw noBook(desk.place.root)
-    const complaints = await examine(desk, fix)
+    const complaints = await examine(desk, fix, restore)
     const wrong = complaints.filter(({ level, mended }) => level === 'wrong' && mended === null)
     const environment = {
       node: process.version,
@@ -47,11 +48,11 @@ export function registerDoctor(cli: Cli): void {
   })
 }
 
-async function examine(desk: Desk, fix: boolean): Promise<Complaint[]> {
+async function examine(desk: Desk, fix: boolean, restore: boolean): Promise<Complaint[]> {
   const bar = progressBar('verifying')
   try {
     const context = desk.operator()
-    const inBook = await examineBook(context, { fix, onProgress: bar.update })
+    const inBook = await examineBook(context, { fix, restore, onProgress: bar.update })
     return [...mendedOnOpening(desk), ...examineGit(desk.place, desk.layout), ...inBook]
   } catch (error) {
     const { code, message, hint } = asRefusal(error)

@@ -1,9 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { v7 } from 'uuid'
 import type { RecordedEvent, StreamRef } from '../../domain/event.ts'
-import { EMPTY_HEAD } from '../../log/chain.ts'
-import { nodeDisk, type OpenFile } from '../../log/disk.ts'
-import { STOP, walkRecord } from '../../log/record.ts'
+import { nodeDisk } from '../../log/disk.ts'
+import { readPage } from '../../log/page.ts'
 import { asUnavailable } from '../../log/unavailable.ts'
 import { recordFiles, verifyRecords } from '../../log/verify.ts'
 import type { Cursor, Finding, Ledger, LedgerReader, LedgerWriter, Progress, VerifyReport } from '../../ports/ledger.ts'
@@ -11,9 +10,6 @@ import { retryWhileBusy } from './busy.ts'
 import { Store, type StoreOptions } from './store.ts'
 import { ReadTransaction, WriteTransaction } from './transaction.ts'
 import { lackingRecords, writeBack } from './write-back.ts'
-
-/** Events in one page of `history`. */
-const PAGE = 1000
 
 type Defaulted = 'disk' | 'newId' | 'pausePoint'
 export type SqliteLedgerOptions = Omit<StoreOptions, Defaulted | 'report'> & Partial<Pick<StoreOptions, Defaulted>>
@@ -250,18 +246,4 @@ async function keepSightings(store: Store, { sightings }: ReadTransaction): Prom
   await retryWhileBusy(() => store.database.begin())
   for (const [slot, sighting] of sightings) store.parts.leases.putSighting(slot, sighting)
   store.database.commit()
-}
-
-function readPage(file: OpenFile, after: Cursor): { events: RecordedEvent[]; cursor: Cursor } {
-  const events: RecordedEvent[] = []
-  let cursor = after
-  const from = { ...EMPTY_HEAD, seq: after.seq, end: after.position }
-  walkRecord(file, from, (links) => {
-    for (const { event, head } of links) {
-      events.push(event)
-      cursor = { seq: head.seq, position: head.end }
-    }
-    return events.length >= PAGE ? STOP : undefined
-  })
-  return { events, cursor }
 }
