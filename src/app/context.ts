@@ -32,12 +32,16 @@ export interface Context {
   readonly connection: Connection
 }
 
-/** A connection that has called nothing yet. Refuses a slot that could not be one. */
+/** The name of a slot, or a refusal that says what one may be called. */
+export function slotName(slot: string): string {
+  if (SLOT_NAME.test(slot)) return slot
+  throw new Refusal('invalid_argument', `"${slot.slice(0, 80)}" cannot be the name of a slot.`, {
+    hint: `Allowed are ${SLOT_RULE}.`,
+  })
+}
+
+/** A connection that has called nothing yet. */
 export function newConnection(actor: Actor, slot: string, runsAs: string | null = null): Connection {
-  if (!SLOT_NAME.test(slot)) {
-    throw new Refusal('invalid_argument', `"${slot}" cannot be the name of a slot.`, {
-      hint: `Allowed are ${SLOT_RULE}.`,
-    })
-  }
+  slotName(slot)
   return { actor, slot, runs_as: runsAs, session_id: null, tokens: new Map() }
 }

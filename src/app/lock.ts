@@ -40,14 +40,16 @@ async function adopt(book: LedgerWriter, context: Context, state: SessionState):
 }
 
 /** A slot that is taken: by whom, since when, and what to do. */
-export function sessionLocked(status: LeaseStatus, lastHeartbeatAt: string | null): Refusal {
+export function sessionLocked(status: LeaseStatus, lastHeartbeatAt: string | null, isOwn: boolean): Refusal {
   const { lease } = status
   const { host, pid } = lease.holder
   return new Refusal(
     'session_locked',
     `Slot "${lease.slot}" is held by session ${lease.session_id} (process ${pid} on ${host}, since ${lease.locked_at}).`,
     {
-      hint: `Wait for it or stop it (rutter stop ${lease.session_id}), or start in another slot: session_initialize { "slot": "..." }.`,
+      hint: isOwn
+        ? 'It is your own session: go on with it, or end it with session_update { "status": "stopped" } first.'
+        : `Wait for it or stop it (rutter stop ${lease.session_id}), or start in another slot: session_initialize { "slot": "..." }.`,
       details: {
         locked_by: lease.session_id,
         locked_at: lease.locked_at,

@@ -6,13 +6,13 @@ export function explain(error: z.ZodError, input: unknown): string {
 }
 
 function explainIssue(issue: z.core.$ZodIssue, input: unknown): string {
-  const path = issue.path.map(String)
+  const path = issue.path.map((key) => String(key).slice(0, SHOWN))
   const field = path.join('.') || 'the arguments'
   const value = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], input)
   const given = value === undefined ? 'it was not given' : `given was ${shorten(value)}`
   switch (issue.code) {
     case 'unrecognized_keys':
-      return `${issue.keys.map((key) => `"${key}"`).join(', ')} ${issue.keys.length === 1 ? 'is' : 'are'} not known${path.length > 0 ? ` in ${field}` : ''}`
+      return `${named(issue.keys)} ${issue.keys.length === 1 ? 'is' : 'are'} not known${path.length > 0 ? ` in ${field}` : ''}`
     case 'invalid_value':
       return `${field} must be ${issue.values.map((v) => JSON.stringify(v)).join(' | ')}; ${given}`
     case 'invalid_type':
@@ -22,7 +22,9 @@ function explainIssue(issue: z.core.$ZodIssue, input: unknown): string {
     case 'too_small':
       return `${field} must ${limit(issue, 'least')}; ${sized(value, given)}`
     case 'invalid_format':
-      return `${field} must be ${issue.message === `Invalid ${issue.format}` ? article(issue.format) : issue.message}; ${given}`
+      return `${field} must be ${issue.format === 'regex' ? issue.message : article(issue.format)}; ${given}`
+    case 'invalid_key':
+      return `${field}: ${issue.issues.map((inner) => explainIssue({ ...inner, path: ['this name'] }, { 'this name': path.at(-1) })).join('; ')}`
     default:
       return path.length > 0 ? `${field}: ${issue.message}; ${given}` : issue.message
   }
@@ -42,9 +44,18 @@ function sized(value: unknown, given: string): string {
   return given
 }
 
+/** Characters of what was given that a message repeats, and names that it lists: an answer must not be as long as what it refuses. */
+const SHOWN = 80
+const NAMES_LISTED = 10
+
+function named(keys: readonly string[]): string {
+  const listed = keys.slice(0, NAMES_LISTED).map(shorten).join(', ')
+  return keys.length > NAMES_LISTED ? `${listed} and ${keys.length - NAMES_LISTED} more` : listed
+}
+
 function shorten(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value)
-  return text.length <= 80 ? text : `${text.slice(0, 80)}… (${text.length} characters)`
+  return text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}… (${text.length} characters)`
 }
 
 function article(expected: string): string {

@@ -37,6 +37,8 @@ export const NO_USAGE: UsageTotals = {
   turns_without_cost: 0,
 }
 
+const tokenCount = z.int().min(0)
+
 /** A turn as it is recorded. Token counts that nobody gave are absent, not 0. */
 export const turnSchema = z.object({
   request_id: z.string().nullable(),
@@ -44,14 +46,14 @@ export const turnSchema = z.object({
   model: z.string().nullable(),
   tokens: z
     .object({
-      input: z.int(),
-      output: z.int(),
-      cache_read: z.int(),
-      cache_write: z.int(),
-      reasoning: z.int(),
+      input: tokenCount,
+      output: tokenCount,
+      cache_read: tokenCount,
+      cache_write: tokenCount,
+      reasoning: tokenCount,
     })
     .nullable(),
-  cost_usd: z.number().nullable(),
+  cost_usd: z.number().min(0).nullable(),
   cost_is_estimated: z.boolean(),
   started_at: z.string().nullable(),
   ended_at: z.string().nullable(),
@@ -71,10 +73,19 @@ export function addTurn(totals: UsageTotals, turn: Turn): UsageTotals {
   }
 }
 
+/** Models whose figures are kept apart; a state must not grow with every name that an agent makes up. */
+const MODELS_KEPT = 50
+
+/** Where the turns of all further models are counted together. */
+const OTHER_MODELS = { provider: null, model: '(other models)' }
+
 /** The per-model figures with one more turn in them, in order of first appearance. */
 export function addModelTurn(models: readonly ModelUsage[], turn: Turn): readonly ModelUsage[] {
-  const { provider, model } = turn
-  const at = models.findIndex((m) => m.provider === provider && m.model === model)
+  const find = (of: Pick<ModelUsage, 'provider' | 'model'>) =>
+    models.findIndex((m) => m.provider === of.provider && m.model === of.model)
+  const isKept = find(turn) !== -1 || models.length < MODELS_KEPT
+  const { provider, model } = isKept ? turn : OTHER_MODELS
+  const at = find({ provider, model })
   const before = models[at] ?? { ...NO_USAGE, provider, model }
   const after: ModelUsage = { provider, model, ...addTurn(before, turn) }
   return at === -1 ? [...models, after] : models.with(at, after)

@@ -75,11 +75,13 @@ export class ChainWalker {
     const { event } = parsed
     const ownHash = lineHash(bytes)
     const follows = event.prev === this.#head.hash
-    const misfit = follows && event.seq === this.#head.seq + 1 ? undefined : this.#misfit(event, ownHash)
+    const misfit = follows && event.seq === this.#head.seq + 1 ? undefined : this.#misfit(event, ownHash, follows)
     if (misfit !== undefined && !misfit.continues) return { observation: misfit.observation }
+    // A line that follows by its hash stands where it stands, whatever number was written into it afterwards.
+    const seq = follows ? this.#head.seq + 1 : event.seq
 
     this.#headLine = this.#lineNumber
-    this.#head = { seq: event.seq, hash: ownHash, offset: line.offset, end: line.offset + line.bytes.length + 1 }
+    this.#head = { seq, hash: ownHash, offset: line.offset, end: line.offset + line.bytes.length + 1 }
     this.#seen?.add(ownHash)
     const link: Link = { line: text, event, understood: parsed.kind === 'event', head: this.#head }
     if (misfit !== undefined) return { link, observation: misfit.observation }
@@ -97,8 +99,12 @@ export class ChainWalker {
   }
 
   /** A line that does not follow the one before it: what that means, and whether the chain goes on from it all the same. */
-  #misfit(event: RecordedEvent, ownHash: string) {
+  #misfit(event: RecordedEvent, ownHash: string, follows: boolean) {
     const { seq, hash } = this.#head
+    if (follows) {
+      const message = `event ${seq + 1} calls itself event ${event.seq}: the line was changed after it was written`
+      return { continues: true, ...this.#observe('altered_line', message) }
+    }
     if (ownHash === hash || this.#seen?.has(ownHash)) {
       return { continues: false, ...this.#observe('doubled_line', `event ${event.seq} stands here a second time`) }
     }

@@ -38,6 +38,7 @@ export function defaultProjectId(place: Place): string {
   const name = originName(place) ?? basename(place.root)
   const id = name
     .normalize('NFKD')
+    .replace(/\p{M}+/gu, '')
     .replace(/[^A-Za-z0-9._-]+/g, '-')
     .replace(/^[^A-Za-z0-9]+|-+$/g, '')
   return id === '' ? 'project' : id.slice(0, 100)

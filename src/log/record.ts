@@ -18,6 +18,14 @@ export interface Reading {
   readonly observations: readonly Observation[]
   /** What follows the last whole step: nothing, a line whose line feed is missing, or the rest of a write that never finished. */
   readonly tail: 'clean' | 'unsealed' | 'torn' | 'incomplete_step'
+  /** Where the rest of such a write stands; lines of another copy may stand between, and stay. `head.end` is without it. */
+  readonly cut: readonly ByteRange[]
+}
+
+/** From the first byte to behind the last. */
+export interface ByteRange {
+  readonly from: number
+  readonly to: number
 }
 
 /**
@@ -36,27 +44,34 @@ export function walkRecord(
   let step: Link[] = []
   let events = 0
   let tail: Reading['tail'] = 'clean'
+  let cut: ByteRange[] = []
+  let end = from.end
 
   for (const line of readLines(file, from.end)) {
     const { link, observation } = walker.next(line)
-    if (!line.terminated && link === undefined) {
-      tail = 'torn'
+    if (!line.terminated) tail = observation?.kind === 'foreign_line' ? 'torn' : 'unsealed'
+    if (tail === 'torn') {
+      cut.push({ from: line.offset, to: file.size })
       break
     }
+    end = line.offset + line.bytes.length + 1
     if (observation !== undefined) observations.push(observation)
     if (link === undefined) continue
-    if (!line.terminated) tail = 'unsealed'
     step.push(link)
+    cut.push({ from: line.offset, to: Math.min(end, file.size) })
     if (link.event.more !== undefined) continue
-    events += step.length
+    const links = step
+    events += links.length
     head = link.head
-    if (onStep(step) === STOP) return { head, lines: walker.lineNumber, events, observations, tail: 'clean' }
     step = []
+    cut = []
+    if (onStep(links) === STOP) return { head, lines: walker.lineNumber, events, observations, tail: 'clean', cut }
   }
   if (step.length > 0) tail = 'incomplete_step'
   // Lines that are no links still belong to the file: the next line goes behind them.
-  const end = tail === 'clean' ? Math.max(head.end, file.size) : head.end
-  return { head: { ...head, end }, lines: walker.lineNumber, events, observations, tail }
+  const removed = cut.reduce((sum, range) => sum + range.to - range.from, 0)
+  const behind = tail === 'unsealed' ? end : file.size - removed
+  return { head: { ...head, end: behind }, lines: walker.lineNumber, events, observations, tail, cut }
 }
 
 /** A step as it goes to disk, and the head behind it. */

@@ -48,17 +48,34 @@ export function verifyRecords(
   return { streams, events, findings }
 }
 
+/** Records that must be there, since their sessions run here, and are not. */
+export function missingRecords(disk: Disk, layout: BookLayout, live: readonly StreamRef[]): Finding[] {
+  const gone = live.filter((stream) => disk.stat(layout.record(stream)) === null)
+  const message = 'the record of a running session is gone; its next call writes it again'
+  return gone.map((stream) => ({
+    stream,
+    where: layout.record(stream),
+    line: null,
+    kind: 'missing_file',
+    message,
+    damage: true,
+  }))
+}
+
 /** Walks one record; gives the number of its events. */
 function verifyRecord(disk: Disk, path: string, known: Head | undefined, tell: (o: Observation) => void): number {
   const file = disk.open(path, false)
   if (file === null) return 0
   try {
     const unknown = new Map<string, number>()
+    let isKnownThere = known === undefined || endsAt(file, known)
     const reading = walkRecord(
       file,
       EMPTY_HEAD,
       (links) => {
-        for (const { event, understood } of links) {
+        for (const { event, understood, head } of links) {
+          // Line ends that a checkout converted move every line and change none.
+          if (head.seq === known?.seq && head.hash === known.hash) isKnownThere = true
           if (understood && !isSessionEvent(event)) unknown.set(event.type, (unknown.get(event.type) ?? 0) + 1)
         }
       },
@@ -66,7 +83,7 @@ function verifyRecord(disk: Disk, path: string, known: Head | undefined, tell: (
     )
     for (const observation of reading.observations) tell(observation)
     for (const [type, times] of unknown) tell(unknownEvents(type, times))
-    const end = endOf(reading, known === undefined || endsAt(file, known) ? undefined : known)
+    const end = endOf(reading, isKnownThere ? undefined : known)
     if (end !== undefined) tell(end)
     return reading.events
   } finally {

@@ -1,6 +1,8 @@
 import {
   type ListResourcesResult,
   type ListResourceTemplatesResult,
+  ProtocolError,
+  ProtocolErrorCode,
   type ReadResourceResult,
   ResourceNotFoundError,
 } from '@modelcontextprotocol/server'
@@ -42,7 +44,7 @@ export function listResourceTemplates(): ListResourceTemplatesResult {
 
 /** Reads a resource; an address that names nothing is told as such, with what would. */
 export async function readResource(context: Context, uri: string): Promise<ReadResourceResult> {
-  const id = uri.startsWith(SESSIONS) ? decodeURIComponent(uri.slice(SESSIONS.length)) : ''
+  const id = uri.startsWith(SESSIONS) ? decoded(uri.slice(SESSIONS.length)) : ''
   if (id === '')
     throw new ResourceNotFoundError(
       uri,
@@ -52,8 +54,19 @@ export async function readResource(context: Context, uri: string): Promise<ReadR
     const report = await reportOf(context, id === 'current' ? undefined : id)
     return { contents: [{ uri, mimeType: MARKDOWN, text: sessionMarkdown(report) }] }
   } catch (error) {
-    const { code, message } = asRefusal(error)
+    const { code, message, hint } = asRefusal(error)
     if (code === 'session_not_found' || code === 'no_active_session') throw new ResourceNotFoundError(uri, message)
+    if (code === 'ambiguous_session')
+      throw new ProtocolError(ProtocolErrorCode.InvalidParams, `${message} ${hint ?? ''}`)
     throw error
+  }
+}
+
+/** What an address stands for once its escapes are undone; empty where they are none, which names nothing. */
+function decoded(escaped: string): string {
+  try {
+    return decodeURIComponent(escaped)
+  } catch {
+    return ''
   }
 }

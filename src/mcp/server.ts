@@ -1,4 +1,11 @@
-import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server'
+import {
+  type CallToolResult,
+  CLIENT_INFO_META_KEY,
+  ProtocolError,
+  ProtocolErrorCode,
+  type RequestMetaEnvelope,
+  Server,
+} from '@modelcontextprotocol/server'
 import type { Context } from '../app/context.ts'
 import { type Operation, perform } from '../app/operation.ts'
 import { listResources, listResourceTemplates, readResource } from './resources.ts'
@@ -11,7 +18,7 @@ export interface McpServerOptions {
   readonly context: (clientName: string) => Promise<Context>
 }
 
-const INSTRUCTIONS = `Rutter keeps the logbook of your run. Begin with session_initialize; report each task with session_update (current_task_id), then session_increment_completed and task_mark_done, or session_record_failure. Call steering_heartbeat between major steps and obey its control. End with session_update { "status": "stopped" }.`
+const INSTRUCTIONS = `Rutter keeps the logbook of your run. Begin with session_initialize; report each task with session_update (current_task_id), then session_increment_completed and task_mark_done, or session_record_failure. After a reconnect just call on: your session is still yours. Call steering_heartbeat between major steps and obey its control. End with session_update { "status": "stopped" }.`
 
 /** The MCP face: tools, resources and their errors, derived from the operations. */
 export function mcpServer(options: McpServerOptions): Server {
@@ -21,8 +28,8 @@ export function mcpServer(options: McpServerOptions): Server {
     { capabilities: { tools: {}, resources: {} }, instructions: INSTRUCTIONS },
   )
   let opened: Promise<Context> | undefined
-  const context = () => {
-    opened ??= options.context(server.getClientVersion()?.name ?? 'unknown').catch((error: unknown) => {
+  const context = (envelope: RequestMetaEnvelope | undefined) => {
+    opened ??= options.context(clientName(server, envelope)).catch((error: unknown) => {
       // A book that could not be opened now may be opened by the next call: the disk has room again, say.
       opened = undefined
       throw error
@@ -36,7 +43,7 @@ export function mcpServer(options: McpServerOptions): Server {
     return { tools }
   })
 
-  server.setRequestHandler('tools/call', async ({ params }): Promise<CallToolResult> => {
+  server.setRequestHandler('tools/call', async ({ params }, { mcpReq }): Promise<CallToolResult> => {
     const operation = byName.get(params.name)
     if (operation === undefined) {
       const known = [...byName.keys()].join(', ')
@@ -46,7 +53,7 @@ export function mcpServer(options: McpServerOptions): Server {
       )
     }
     try {
-      return resultOf(await perform(operation, await context(), params.arguments))
+      return resultOf(await perform(operation, await context(mcpReq.envelope), params.arguments))
     } catch (error) {
       return refusalResult(error)
     }
@@ -54,6 +61,14 @@ export function mcpServer(options: McpServerOptions): Server {
 
   server.setRequestHandler('resources/list', listResources)
   server.setRequestHandler('resources/templates/list', listResourceTemplates)
-  server.setRequestHandler('resources/read', async ({ params }) => readResource(await context(), params.uri))
+  server.setRequestHandler('resources/read', async ({ params }, { mcpReq }) =>
+    readResource(await context(mcpReq.envelope), params.uri),
+  )
   return server
+}
+
+/** Who calls: clients since 2026-07-28 say so with each request, older ones once, when they connect. */
+function clientName(server: Server, envelope: RequestMetaEnvelope | undefined): string {
+  const said = envelope as Record<string, { name?: string } | undefined> | undefined
+  return said?.[CLIENT_INFO_META_KEY]?.name ?? server.getClientVersion()?.name ?? 'unknown'
 }

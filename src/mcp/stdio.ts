@@ -1,5 +1,5 @@
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
-import type { Context } from '../app/context.ts'
+import { type Context, slotName } from '../app/context.ts'
 import { keepLeases } from '../app/lease-keeper.ts'
 import { selectToolsets } from '../app/toolsets.ts'
 import type { Actor } from '../domain/event.ts'
@@ -20,10 +20,11 @@ export interface StdioOptions {
  */
 export function serveMcp(options: StdioOptions): void {
   const operations = selectToolsets(options.toolsets)
+  const slot = slotName(options.slot)
   const complain = (error: unknown) =>
     process.stderr.write(`rutter mcp: ${error instanceof Error ? error.message : error}\n`)
   const context = async (clientName: string) => {
-    const opened = (await options.open()).connect({ kind: 'agent', name: clientName }, options.slot, options.runsAs)
+    const opened = (await options.open()).connect({ kind: 'agent', name: clientName }, slot, options.runsAs)
     keepLeases(opened.ledger, opened.settings.lease_seconds, complain)
     return opened
   }

@@ -54,8 +54,19 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): ObjectSchema {
         if (node.minimum === Number.MIN_SAFE_INTEGER) delete node.minimum
       }
       if (node.format === 'date-time') delete node.pattern
+      const { additionalProperties: others } = node
+      if (typeof others === 'object' && Object.keys(others).length === 0) delete node.additionalProperties
     },
   })
   delete full.$schema
-  return full as ObjectSchema
+  return oneTypeEach(full) as ObjectSchema
+}
+
+/** `"type": ["string", "null"]` is legal, but some clients know only one type at a time. */
+function oneTypeEach(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(oneTypeEach)
+  if (typeof node !== 'object' || node === null) return node
+  const { type, ...rest } = Object.fromEntries(Object.entries(node).map(([key, value]) => [key, oneTypeEach(value)]))
+  if (!Array.isArray(type)) return type === undefined ? rest : { type, ...rest }
+  return { anyOf: type.map((one) => (one === 'null' ? { type: one } : { type: one, ...rest })) }
 }

@@ -58,7 +58,7 @@ export interface LedgerWriter extends LedgerReader {
   /**
    * Adds events to the end of a stream, as one step: after a crash either all of them are there or none.
    * They are on disk when the write that they belong to returns.
-   * An empty list appends nothing.
+   * An empty list appends nothing. `session` sees the events at once; lists, tasks and counted turns do so after the write.
    */
   append(stream: StreamRef, events: readonly NewEvent[], by: { actor: Actor; at: string }): Promise<void>
   /**

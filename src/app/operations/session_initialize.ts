@@ -89,7 +89,8 @@ async function clearSlot(book: LedgerWriter, context: Context, slot: string) {
   const state = await book.session(status.lease.session_id)
   if (state === undefined || hasEnded(state)) return null
   if (status.gone === null) {
-    throw sessionLocked(status, (await book.heartbeat(state.session_id))?.at ?? null)
+    const isOwn = status.mine && context.connection.tokens.has(state.session_id)
+    throw sessionLocked(status, (await book.heartbeat(state.session_id))?.at ?? null, isOwn)
   }
   const { pid, host } = status.lease.holder
   const how = status.gone === 'process_gone' ? 'no longer runs' : 'let its lease run out'

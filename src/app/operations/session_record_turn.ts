@@ -4,7 +4,7 @@ import { costView, roundCost, tokensView } from '../../domain/usage.ts'
 import { change } from '../call.ts'
 import type { Context } from '../context.ts'
 import { operation } from '../operation.ts'
-import { count, idText, shortText, usageShape, WRITES_ONCE, whichSession } from '../shapes.ts'
+import { count, idText, shortText, usageShape, WRITES, whichSession } from '../shapes.ts'
 
 const time = z.iso.datetime({ offset: true })
 const TOKEN_FIELDS = [
@@ -38,7 +38,8 @@ const input = z
     (turn) =>
       turn.started_at === undefined ||
       turn.ended_at === undefined ||
-      Date.parse(turn.ended_at) >= Date.parse(turn.started_at),
+      // Also when one of them is no time at all: that is told of that one.
+      !(Date.parse(turn.ended_at) < Date.parse(turn.started_at)),
     {
       error: 'must not be before started_at',
       path: ['ended_at'],
@@ -70,7 +71,7 @@ export const sessionRecordTurn = operation({
     turn: z.object({ cost_usd: z.number().nullable(), cost_is_estimated: z.boolean() }),
     ...usageShape,
   }),
-  annotations: WRITES_ONCE,
+  annotations: WRITES,
   async run(context, { session_id, ...given }) {
     const turn = await priced(context, given)
     const command = async (

@@ -49,7 +49,9 @@ function update(state: SessionState, changes: SessionChanges, actor: Actor): New
   refuseRegression(state, changes)
   const events: NewSessionEvent[] = []
   const open = state.circuit.state === 'open'
-  const resumes = changes.status === 'running'
+  const failures = changes.consecutive_failures
+  // A report of too many failures outweighs a "running" beside it: together they would only close and open again.
+  const resumes = changes.status === 'running' && !isTooMany(state, failures ?? 0)
 
   if (resumes && open) events.push({ type: 'circuit.closed', data: {} })
   if (resumes && state.status === 'paused') events.push({ type: 'session.resumed', data: {} })
@@ -57,17 +59,17 @@ function update(state: SessionState, changes: SessionChanges, actor: Actor): New
     events.push({ type: 'auth_method.set', data: { auth_method: changes.auth_method } })
   }
   events.push(...changeTask(state, changes.current_task_id, open && !resumes))
-  const { tasks_failed, tasks_skipped, consecutive_failures } = changes
-  if (tasks_failed !== undefined || tasks_skipped !== undefined || consecutive_failures !== undefined) {
-    events.push({ type: 'counters.reported', data: given({ tasks_failed, tasks_skipped, consecutive_failures }) })
+  const { tasks_failed, tasks_skipped } = changes
+  if (tasks_failed !== undefined || tasks_skipped !== undefined || failures !== undefined) {
+    const counters = given({ tasks_failed, tasks_skipped, consecutive_failures: failures })
+    events.push({ type: 'counters.reported', data: counters })
   }
   if (changes.status === 'paused' && state.status === 'running') {
     events.push({ type: 'session.paused', data: { reason: 'requested' } })
   }
-  const repeated = consecutive_failures === state.consecutive_failures
-  if (consecutive_failures !== undefined && !repeated && (!open || resumes)) {
+  if (!open || resumes) {
     const paused = changes.status === 'paused' || (state.status === 'paused' && !resumes)
-    events.push(...consultBreaker(state, consecutive_failures, paused))
+    events.push(...consultBreaker(state, failures ?? 0, paused))
   }
   if (changes.status === 'stopped') {
     const reason = actor.kind === 'operator' ? 'stopped_by_operator' : 'stopped_by_agent'
@@ -96,9 +98,13 @@ function recordFailure(
 }
 
 /** The circuit opens strictly above the threshold: with 3, the fourth failure in a row opens it. */
+function isTooMany(state: SessionState, consecutiveFailures: number): boolean {
+  return consecutiveFailures > state.circuit.threshold
+}
+
 function consultBreaker(state: SessionState, consecutiveFailures: number, paused: boolean): NewSessionEvent[] {
   const { threshold } = state.circuit
-  if (consecutiveFailures <= threshold) return []
+  if (!isTooMany(state, consecutiveFailures)) return []
   const opened: NewSessionEvent = {
     type: 'circuit.opened',
     data: { threshold, consecutive_failures: consecutiveFailures },

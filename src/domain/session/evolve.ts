@@ -17,6 +17,8 @@ export function evolve(state: SessionState, event: SessionEvent): SessionState {
   const next = apply(state, event)
   return {
     ...next,
+    // A record that lost its first line still is of a session that began, at the latest, with what is left.
+    start_time: next.start_time === '' ? event.at : next.start_time,
     last_at: event.at,
     last_update: QUIET.has(event.type) && state.last_update !== '' ? state.last_update : event.at,
   }

@@ -54,6 +54,14 @@ export class Database {
     })
   }
 
+  /** Puts a database aside that turned out to be unreadable while it was in use, unless somebody has done so already. */
+  async putAside(tornFolder: string): Promise<string | null> {
+    this.close()
+    return await underRecoveryLock(dirname(this.path), async () =>
+      this.isCurrent() ? moveAside(this.path, tornFolder) : null,
+    )
+  }
+
   static async #openAndMigrate(path: string): Promise<Database> {
     const db = new DatabaseSync(path, { timeout: 0 })
     try {
@@ -62,6 +70,7 @@ export class Database {
           `PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
         )
       })
+      refuseForeign(db, path)
       if (schemaVersion(db) !== migrations.length) await retryWhileBusy(() => migrate(db, path))
       return new Database(path, db)
     } catch (error) {
@@ -105,6 +114,16 @@ export class Database {
   }
 }
 
+/** A database of something else has no business here; it is put aside like one that cannot be read. */
+class ForeignDatabase extends Error {}
+
+function refuseForeign(db: DatabaseSync, path: string): void {
+  const id = Number(db.prepare('PRAGMA application_id').get()?.['application_id'])
+  if (id === APPLICATION_ID) return
+  const tables = Number(db.prepare('SELECT count(*) AS tables FROM sqlite_master').get()?.['tables'])
+  if (tables > 0) throw new ForeignDatabase(`${path} is a database of another program.`)
+}
+
 function migrate(db: DatabaseSync, path: string): void {
   db.exec('BEGIN IMMEDIATE')
   try {
@@ -145,8 +164,9 @@ function refuseUnsafeSqlite(): void {
   }
 }
 
-/** SQLITE_CORRUPT (11) and SQLITE_NOTADB (26). */
+/** SQLITE_CORRUPT (11) and SQLITE_NOTADB (26), and what is not ours. */
 export function isUnreadable(error: unknown): boolean {
+  if (error instanceof ForeignDatabase) return true
   const code = (error as { errcode?: number } | null)?.errcode
   return code !== undefined && ((code & 0xff) === 11 || (code & 0xff) === 26)
 }

@@ -93,9 +93,17 @@ export class Leases {
    * again since keeps its later lock.
    */
   recover(grant: { slot: string; session_id: string; token: number; holder: Holder; locked_at: string }): void {
-    if (grant.token < this.#highestToken(grant.slot)) return
+    const taken = this.#db
+      .sql('SELECT token FROM leases WHERE project_id = ? AND slot = ?')
+      .get(this.#project, grant.slot)
+    if (grant.token < this.#highestToken(grant.slot) || Number(taken?.['token'] ?? 0) >= grant.token) return
     const renewed = { renewed_at: this.#clock.now(), renewed_uptime_ms: this.#clock.uptimeMs(), ttl_ms: this.#ttlMs }
     this.put({ ...grant, ...renewed })
+  }
+
+  /** True for a store in which no lock was ever granted: a new one, or one that took the place of a lost one. */
+  neverGranted(): boolean {
+    return this.#db.sql('SELECT 1 FROM tokens WHERE project_id = ? LIMIT 1').get(this.#project) === undefined
   }
 
   isLeased(sessionId: string): boolean {

@@ -2,13 +2,15 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { v7 } from 'uuid'
 import type { RecordedEvent, StreamRef } from '../../domain/event.ts'
 import { nodeDisk } from '../../log/disk.ts'
+import { isStreamId } from '../../log/layout.ts'
 import { readPage } from '../../log/page.ts'
 import { asUnavailable } from '../../log/unavailable.ts'
-import { recordFiles, verifyRecords } from '../../log/verify.ts'
 import type { Cursor, Finding, Ledger, LedgerReader, LedgerWriter, Progress, VerifyReport } from '../../ports/ledger.ts'
-import { retryWhileBusy } from './busy.ts'
+import { isUnreadable } from './database.ts'
+import { ReadTransaction } from './read-transaction.ts'
 import { Store, type StoreOptions } from './store.ts'
-import { ReadTransaction, WriteTransaction } from './transaction.ts'
+import { WriteTransaction } from './transaction.ts'
+import { examine, examineAgain } from './verify.ts'
 import { lackingRecords, writeBack } from './write-back.ts'
 
 type Defaulted = 'disk' | 'newId' | 'pausePoint'
@@ -73,7 +75,7 @@ export class SqliteLedger implements Ledger {
       throw error
     } finally {
       transaction.close()
-      await keepSightings(store, transaction)
+      await store.keepSightings(transaction.sightings)
     }
   }
 
@@ -87,7 +89,7 @@ export class SqliteLedger implements Ledger {
         return await work(transaction)
       } finally {
         store.database.exec('COMMIT')
-        await keepSightings(store, transaction)
+        await store.keepSightings(transaction.sightings)
       }
     })
   }
@@ -104,6 +106,7 @@ export class SqliteLedger implements Ledger {
     after: Cursor = { seq: 0, position: 0 },
   ): Promise<{ events: RecordedEvent[]; cursor: Cursor }> {
     return this.#inLine(async () => {
+      if (!isStreamId(stream.id)) return { events: [], cursor: after }
       const file = this.#options.disk.open(this.#options.layout.record(stream), false)
       if (file === null) return { events: [], cursor: after }
       try {
@@ -117,18 +120,14 @@ export class SqliteLedger implements Ledger {
   /** Agents go on writing meanwhile: what looks damaged is looked at again under the lock, when nobody is in mid-write. */
   verify(onProgress?: (progress: Progress) => void): Promise<VerifyReport> {
     return this.#inLine(async () => {
-      const { disk, layout } = this.#options
       const { parts } = this.#store ?? (await this.#open())
-      const files = recordFiles(disk, layout)
-      const report = verifyRecords(disk, files, (stream) => parts.streams.get(stream), onProgress)
-      const damaged = new Set(report.findings.filter(({ damage }) => damage).map(({ where }) => where))
-      if (damaged.size === 0) return report
+      const report = examine(this.#options, parts.streams, onProgress)
+      if (!report.findings.some(({ damage }) => damage)) return report
       // Records are not met here, as they are before a call: that would mend what is to be reported.
-      const store = await this.#begin()
-      const suspects = files.filter(({ path }) => damaged.has(path))
-      const again = verifyRecords(disk, suspects, (stream) => store.parts.streams.get(stream))
-      store.database.commit()
-      return { ...report, findings: [...report.findings.filter(({ where }) => !damaged.has(where)), ...again.findings] }
+      const { database, parts: locked } = await this.#begin()
+      const again = examineAgain(this.#options, locked.streams, report)
+      database.commit()
+      return again
     })
   }
 
@@ -202,11 +201,25 @@ export class SqliteLedger implements Ledger {
   }
 
   #inLine<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#line.then(work).catch((error: unknown) => {
-      throw asUnavailable(error, this.#options.layout)
-    })
+    const done = this.#line
+      .then(() => this.#withReadableStore(work))
+      .catch((error: unknown) => {
+        throw asUnavailable(error, this.#options.layout)
+      })
     this.#line = done.catch(() => {})
     return done
+  }
+
+  /** A database that turns out to be damaged in mid-use is put aside, and what was asked is done on a new one. */
+  async #withReadableStore<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isUnreadable(error) || this.#store === null) throw error
+      await this.#store.putAside()
+      this.#store = null
+      return await work()
+    }
   }
 
   async #begin(): Promise<Store> {
@@ -238,12 +251,4 @@ export class SqliteLedger implements Ledger {
     this.#store = await Store.open(this.#options)
     return this.#store
   }
-}
-
-/** Notes since when leases are watched whose holder cannot be looked at, whatever became of the transaction that looked. */
-async function keepSightings(store: Store, { sightings }: ReadTransaction): Promise<void> {
-  if (sightings.size === 0) return
-  await retryWhileBusy(() => store.database.begin())
-  for (const [slot, sighting] of sightings) store.parts.leases.putSighting(slot, sighting)
-  store.database.commit()
 }

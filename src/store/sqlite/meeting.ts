@@ -1,10 +1,11 @@
 import { basename, join } from 'node:path'
 import { GENESIS, type StreamRef } from '../../domain/event.ts'
-import { EMPTY_HEAD, endsAt, type Observation } from '../../log/chain.ts'
+import { EMPTY_HEAD, endsAt, type Link, type Observation } from '../../log/chain.ts'
 import type { Disk, OpenFile } from '../../log/disk.ts'
 import { type BookLayout, isStreamId, streamOfFile } from '../../log/layout.ts'
-import { lineHash, parseLine } from '../../log/line.ts'
+import { lineHash } from '../../log/line.ts'
 import { type Reading, walkRecord } from '../../log/record.ts'
+import { asText, linesUpTo, prevOf, without } from '../../log/text.ts'
 import type { Finding, Progress } from '../../ports/ledger.ts'
 import type { Leases } from './leases.ts'
 import { Projector } from './projector.ts'
@@ -46,6 +47,8 @@ export interface MeetingParts {
  */
 export class Meeting {
   readonly #parts: MeetingParts
+  /** While all records are read into a store that has never granted a lock: it was lost, or there never was one. */
+  #storeWasLost = false
 
   constructor(parts: MeetingParts) {
     this.#parts = parts
@@ -53,7 +56,8 @@ export class Meeting {
 
   /** Brings the store up to date with every record that was added, removed or replaced. */
   meetAll(onProgress?: (progress: Progress) => void): void {
-    const { disk, layout, streams } = this.#parts
+    const { disk, layout, streams, leases } = this.#parts
+    this.#storeWasLost = leases.neverGranted()
     for (const kind of KINDS) {
       const unseen = streams.all(kind)
       const folder = layout.folder(kind)
@@ -69,6 +73,7 @@ export class Meeting {
       }
       for (const id of unseen.keys()) this.meet({ kind, id }).file?.close()
     }
+    this.#storeWasLost = false
   }
 
   /** Makes file and store agree on one stream. */
@@ -80,7 +85,7 @@ export class Meeting {
     try {
       if (row !== undefined && endsAt(file, row)) {
         if (file.size === row.end && file.ino === row.ino) return { file, row }
-        this.#takeIn(stream, file, row)
+        if (!this.#takeIn(stream, file, row)) this.#readWhole(stream)
       } else {
         this.#reconcile(stream, file)
         this.#readWhole(stream)
@@ -95,17 +100,22 @@ export class Meeting {
     return { file: this.#open(stream), row: met }
   }
 
-  /** The file goes on where the store stopped: a crash came between append and commit, or git brought more. */
-  #takeIn(stream: StreamRef, file: OpenFile, row: StreamRow): void {
+  /**
+   * The file goes on where the store stopped: a crash came between append and commit, or git brought more. False when something
+   * in it does not fit: what that is can only be told from the record's beginning, and nothing was taken in.
+   */
+  #takeIn(stream: StreamRef, file: OpenFile, row: StreamRow): boolean {
     const { rows, streams } = this.#parts
+    const links: Link[] = []
+    const reading = walkRecord(file, row, (step) => links.push(...step))
+    if (reading.observations.some(({ damage }) => damage)) return false
     const live = this.#isLiveHere(stream)
     const projector = new Projector(stream, this.#parts, rows.session(stream.id))
-    const reading = walkRecord(file, row, (links) => {
-      projector.take(links)
-      if (live) for (const { event, line } of links) streams.keepLine(stream, event.seq, line)
-    })
+    projector.take(links)
     projector.finish()
+    if (live) for (const { event, line } of links) streams.keepLine(stream, event.seq, line)
     this.#settle(stream, file, reading, live ? reading.head.seq : row.journal_seq)
+    return true
   }
 
   /** Reads a record from its first line and puts what it says in place of what the store said. */
@@ -114,12 +124,11 @@ export class Meeting {
     const file = this.#open(stream)
     if (file === null) throw new Error(`The record of ${stream.kind} ${stream.id} vanished while it was read.`)
     try {
-      const isNew = streams.get(stream) === undefined
       rows.dropStream(stream)
       const projector = new Projector(stream, this.#parts)
       const reading = walkRecord(file, EMPTY_HEAD, (links) => projector.take(links))
       projector.finish()
-      if (isNew) projector.recoverLease(place)
+      if (this.#storeWasLost) projector.recoverLease(place)
       this.#settle(stream, file, reading, Math.min(streams.lastKeptSeq(stream), reading.head.seq))
     } finally {
       file.close()
@@ -199,7 +208,7 @@ export class Meeting {
   }
 
   /** What stands behind the last whole step was never answered: it is put aside. A missing line feed is added. */
-  #mendTail(stream: StreamRef, file: OpenFile, { head, tail, lines }: Reading): void {
+  #mendTail(stream: StreamRef, file: OpenFile, { head, tail, lines, cut }: Reading): void {
     if (tail === 'clean') return
     if (tail === 'unsealed') {
       file.append(Buffer.from('\n'))
@@ -209,11 +218,15 @@ export class Meeting {
       return
     }
     const { disk, layout, now } = this.#parts
-    const rest = file.read(head.end, file.size - head.end)
+    const rest = Buffer.concat(cut.map(({ from, to }) => file.read(from, to - from)))
     const aside = join(layout.torn, `${stream.id}-${head.end}-${now().replaceAll(':', '-')}.txt`)
     disk.replace(aside, rest)
-    file.truncate(head.end)
-    file.sync()
+    if (cut[0]?.from === head.end) {
+      file.truncate(head.end)
+      file.sync()
+    } else {
+      disk.replace(layout.record(stream), without(file, cut))
+    }
     const kind = tail === 'torn' ? 'torn_tail' : 'incomplete_step'
     const what = tail === 'torn' ? 'the last line was cut short' : 'the last step was cut short'
     const message = `${what}, so it was never answered; its ${rest.length} bytes were moved to ${aside}`
@@ -231,23 +244,4 @@ export class Meeting {
   #tell(stream: StreamRef, observation: Observation): void {
     this.#parts.report({ stream, where: this.#parts.layout.record(stream), ...observation })
   }
-}
-
-function asText(lines: readonly KeptLine[]): string {
-  return lines.map(({ line }) => `${line}\n`).join('')
-}
-
-function prevOf(line: string): string | undefined {
-  const parsed = parseLine(line)
-  return parsed.kind === 'foreign' ? undefined : parsed.event.prev
-}
-
-/** The beginning of a record up to and with an event. */
-function linesUpTo(text: Buffer, seq: number): string {
-  const lines = text.toString('utf8').split('\n')
-  const last = lines.findIndex((line) => {
-    const parsed = parseLine(line)
-    return parsed.kind !== 'foreign' && parsed.event.seq === seq
-  })
-  return last === -1 ? '' : `${lines.slice(0, last + 1).join('\n')}\n`
 }

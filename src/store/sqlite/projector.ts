@@ -15,6 +15,8 @@ export class Projector {
   readonly #leases: Leases
   #session: SessionState | undefined
   #grant: Grant | undefined
+  /** The session that the record says it is of: a copy under another name is not that session. */
+  #startedAs: string | undefined
 
   constructor(stream: StreamRef, parts: { rows: Rows; leases: Leases }, before?: SessionState) {
     this.#stream = stream
@@ -33,6 +35,7 @@ export class Projector {
     // A record whose first line is damaged is still the record of the session that its file is named after.
     this.#session = state.session_id === this.#stream.id ? state : { ...state, session_id: this.#stream.id }
     for (const event of events) {
+      if (event.type === 'session.started') this.#startedAs = event.data.session_id
       if (event.type !== 'lease.granted') continue
       this.#grant = event
       this.#leases.raiseToken(event.data.slot, event.data.token)
@@ -49,6 +52,7 @@ export class Projector {
     const grant = this.#grant
     if (grant === undefined || grant.data.book !== place) return
     if (this.#session === undefined || hasEnded(this.#session)) return
+    if (this.#startedAs !== this.#stream.id) return
     const { slot, token, holder } = grant.data
     this.#leases.recover({ slot, session_id: this.#stream.id, token, holder, locked_at: grant.at })
   }

@@ -1,3 +1,4 @@
+import type { Sighting } from '../../domain/lease.ts'
 import type { Disk } from '../../log/disk.ts'
 import type { BookLayout } from '../../log/layout.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -7,10 +8,10 @@ import { retryWhileBusy } from './busy.ts'
 import { Database } from './database.ts'
 import { Leases } from './leases.ts'
 import { Meeting, type MeetingParts } from './meeting.ts'
+import type { PausePoint, TransactionParts } from './read-transaction.ts'
 import { RecentSessions } from './recent-sessions.ts'
 import { Rows } from './rows.ts'
 import { StreamRows } from './stream-rows.ts'
-import type { PausePoint, TransactionParts } from './transaction.ts'
 
 /** How long the store keeps its own copy of the lines of sessions that are over. */
 const JOURNAL_DAYS = 30
@@ -62,17 +63,14 @@ export class Store {
     options.prepare()
     const { layout } = options
     const { database, putAside } = await Database.open(layout.database, layout.torn)
-    if (putAside !== null) {
-      options.report({
-        stream: null,
-        where: layout.database,
-        line: null,
-        kind: 'unreadable_store',
-        message: `the database could not be read; it was moved to ${putAside} and computed again from the records`,
-        damage: false,
-      })
-    }
+    if (putAside !== null) reportPutAside(options, putAside)
     return new Store(database, options)
+  }
+
+  /** Gives up a database that turned out to be unreadable in use; the next one is computed from the records. */
+  async putAside(): Promise<void> {
+    const putAside = await this.database.putAside(this.#options.layout.torn)
+    if (putAside !== null) reportPutAside(this.#options, putAside)
   }
 
   /** Takes the write lock over all processes. False when another store stands at the path by now: this one is of no use. */
@@ -119,6 +117,14 @@ export class Store {
     for (const { stream } of this.parts.streams.live()) this.parts.meeting.meet(stream).file?.close()
   }
 
+  /** Notes since when leases are watched whose holder cannot be looked at, whatever became of the transaction that looked. */
+  async keepSightings(sightings: ReadonlyMap<string, Sighting>): Promise<void> {
+    if (sightings.size === 0) return
+    await retryWhileBusy(() => this.database.begin())
+    for (const [slot, sighting] of sightings) this.parts.leases.putSighting(slot, sighting)
+    this.database.commit()
+  }
+
   close(): void {
     this.database.close()
   }
@@ -131,4 +137,9 @@ export class Store {
     const cutoff = new Date(Date.parse(this.#options.clock.now()) - JOURNAL_DAYS * 86_400_000)
     this.parts.streams.forgetSessionsBefore(cutoff.toISOString().slice(0, 10))
   }
+}
+
+function reportPutAside({ report, layout }: StoreOptions, to: string): void {
+  const message = `the database could not be read; it was moved to ${to} and computed again from the records`
+  report({ stream: null, where: layout.database, line: null, kind: 'unreadable_store', message, damage: false })
 }

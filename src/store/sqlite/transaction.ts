@@ -1,93 +1,13 @@
 import type { Actor, NewEvent, StreamRef } from '../../domain/event.ts'
-import type { Lease, Sighting } from '../../domain/lease.ts'
+import type { Lease } from '../../domain/lease.ts'
 import { isSessionEvent } from '../../domain/session/events.ts'
 import { type Change, project, sessionStream } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
-import type { TaskStatus } from '../../domain/task.ts'
-import type { Disk, OpenFile } from '../../log/disk.ts'
-import type { BookLayout } from '../../log/layout.ts'
+import type { OpenFile } from '../../log/disk.ts'
 import { encodeStep } from '../../log/record.ts'
-import type { Heartbeat, LeaseStatus, LedgerReader, LedgerWriter, SessionFilter } from '../../ports/ledger.ts'
-import type { Leases } from './leases.ts'
-import type { Meeting } from './meeting.ts'
-import type { RecentSessions } from './recent-sessions.ts'
-import type { Rows } from './rows.ts'
-import type { StreamRow, StreamRows } from './stream-rows.ts'
-
-export interface TransactionParts {
-  readonly disk: Disk
-  readonly layout: BookLayout
-  readonly rows: Rows
-  readonly leases: Leases
-  readonly streams: StreamRows
-  readonly meeting: Meeting
-  readonly recent: RecentSessions
-  readonly newId: () => string
-  /** Called in each gap of the write path; tests stop or kill the process there. */
-  readonly pausePoint: (point: PausePoint) => void
-}
-
-export type PausePoint = 'locked' | 'decided' | 'appended' | 'synced' | 'projected' | 'committed'
-
-/** One consistent look at the store. */
-export class ReadTransaction implements LedgerReader {
-  protected readonly parts: TransactionParts
-  /** Leases watched from now on, to be kept even if the transaction is rolled back. */
-  readonly sightings = new Map<string, Sighting>()
-  /** A verdict holds for the transaction: it must not change between the check and the write. */
-  protected readonly judged = new Map<string, LeaseStatus | undefined>()
-
-  constructor(parts: TransactionParts) {
-    this.parts = parts
-  }
-
-  async session(id: string): Promise<SessionState | undefined> {
-    return this.parts.rows.session(id)
-  }
-
-  async sessions(filter: SessionFilter) {
-    return this.parts.rows.sessions(filter)
-  }
-
-  async lastSessionIn(slot: string) {
-    return this.parts.rows.lastSessionIn(slot)
-  }
-
-  async lease(slot: string): Promise<LeaseStatus | undefined> {
-    if (this.judged.has(slot)) return this.judged.get(slot)
-    const status = this.parts.leases.status(slot, (s, sighting) => this.sightings.set(s, sighting))
-    this.judged.set(slot, status)
-    return status
-  }
-
-  async leases(): Promise<LeaseStatus[]> {
-    return this.parts.leases.all((s, sighting) => this.sightings.set(s, sighting))
-  }
-
-  async heartbeat(sessionId: string) {
-    return this.parts.rows.heartbeat(sessionId)
-  }
-
-  async turnIsCounted(sessionId: string, requestId: string) {
-    return this.parts.rows.turnIsCounted(sessionId, requestId)
-  }
-
-  async task(taskId: string) {
-    return this.parts.rows.task(taskId)
-  }
-
-  async tasks(filter: { status?: TaskStatus | undefined; limit: number }) {
-    return this.parts.rows.tasks(filter)
-  }
-
-  async taskIds() {
-    return this.parts.rows.taskIds()
-  }
-
-  async taskSync(sessionId: string) {
-    return this.parts.rows.taskSync(sessionId)
-  }
-}
+import type { Heartbeat, LedgerWriter, SessionFilter } from '../../ports/ledger.ts'
+import { ReadTransaction } from './read-transaction.ts'
+import type { StreamRow } from './stream-rows.ts'
 
 /** A stream that this transaction touched: where it stood, and what is to be added. */
 interface TouchedStream {
@@ -108,6 +28,7 @@ interface TouchedStream {
 export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   readonly #touched = new Map<string, TouchedStream>()
   #onlyAppends = true
+  #othersMet = false
 
   /** True when all that this write does is in the record: then the store may follow after the answer. */
   get isAllInRecord(): boolean {
@@ -116,6 +37,26 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
 
   override async session(id: string): Promise<SessionState | undefined> {
     return this.#touch(sessionStream(id)).session
+  }
+
+  override async sessions(filter: SessionFilter) {
+    this.#meetOthers()
+    return await super.sessions(filter)
+  }
+
+  override async lastSessionIn(slot: string) {
+    this.#meetOthers()
+    return await super.lastSessionIn(slot)
+  }
+
+  override async task(taskId: string) {
+    this.#meetOthers()
+    return await super.task(taskId)
+  }
+
+  override async taskIds() {
+    this.#meetOthers()
+    return await super.taskIds()
   }
 
   async append(stream: StreamRef, events: readonly NewEvent[], by: { actor: Actor; at: string }): Promise<void> {
@@ -144,6 +85,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   }
 
   async putHeartbeat(sessionId: string, heartbeat: Heartbeat): Promise<void> {
+    this.judged.clear()
     this.#onlyAppends = false
     this.parts.rows.putHeartbeat(sessionId, heartbeat)
     this.parts.leases.renew(sessionId)
@@ -206,8 +148,17 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     return this.parts.recent.get(id, hash) ?? this.parts.rows.session(id)
   }
 
+  /** What spans sessions must hold what others answered, also one that died before the store could follow. */
+  #meetOthers(): void {
+    if (this.#othersMet) return
+    this.#othersMet = true
+    for (const { stream } of this.parts.streams.live()) {
+      if (!this.#touched.has(keyOf(stream))) this.parts.meeting.meet(stream).file?.close()
+    }
+  }
+
   #touch(stream: StreamRef): TouchedStream {
-    const key = `${stream.kind}:${stream.id}`
+    const key = keyOf(stream)
     const known = this.#touched.get(key)
     if (known !== undefined) return known
     const { file, row } = this.parts.meeting.meet(stream)
@@ -225,4 +176,8 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     this.#touched.set(key, touched)
     return touched
   }
+}
+
+function keyOf(stream: StreamRef): string {
+  return `${stream.kind}:${stream.id}`
 }

@@ -1,6 +1,6 @@
 import type { StreamRef } from '../../domain/event.ts'
 import { endsAt } from '../../log/chain.ts'
-import { parseLine } from '../../log/line.ts'
+import { asText, prevOf } from '../../log/text.ts'
 import type { Finding } from '../../ports/ledger.ts'
 import type { MeetingParts } from './meeting.ts'
 import type { KeptLine } from './stream-rows.ts'
@@ -12,8 +12,8 @@ function missingLines({ streams }: MeetingParts, stream: StreamRef): KeptLine[] 
   const [first] = missing
   if (first === undefined) return []
   if (row === undefined) return first.seq === 1 ? missing : []
-  const parsed = parseLine(first.line)
-  return parsed.kind !== 'foreign' && parsed.event.prev === row.hash ? missing : []
+
+  return prevOf(first.line) === row.hash ? missing : []
 }
 
 /** Records of which the store has lines that the working tree lacks: after a switch of branches, a `git clean`, a deletion. */
@@ -37,7 +37,7 @@ export function writeBack(parts: MeetingParts, stream: StreamRef): number {
   const { disk, layout, streams } = parts
   const missing = missingLines(parts, stream)
   if (missing.length === 0) return 0
-  const text = missing.map(({ line }) => `${line}\n`).join('')
+  const text = asText(missing)
   const row = streams.get(stream)
   if (row === undefined) {
     disk.replace(layout.record(stream), text)
