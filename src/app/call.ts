@@ -4,7 +4,7 @@ import type { NewSessionEvent } from '../domain/session/events.ts'
 import { hasEnded, type SessionState } from '../domain/session/state.ts'
 import type { LedgerReader, LedgerWriter } from '../ports/ledger.ts'
 import type { Context } from './context.ts'
-import { holdSlot } from './lock.ts'
+import { holdSlot, writeWithGrants } from './lock.ts'
 import { record, releaseSlot } from './record.ts'
 import { sessionToChange } from './resolve.ts'
 
@@ -23,9 +23,9 @@ export async function change<T>(
   call: Call,
   answer: (state: SessionState, book: LedgerWriter, events: readonly NewSessionEvent[]) => Promise<T>,
 ): Promise<T> {
-  return await context.ledger.write(async (book) => {
+  return await writeWithGrants(context, async (book, grants) => {
     const found = await sessionToChange(book, context.connection, call.session_id)
-    const state = await holdSlot(book, context, found)
+    const state = await holdSlot(book, context, found, grants)
     const command = typeof call.command === 'function' ? await call.command(state, book) : call.command
     const events = decide(state, command, context.connection.actor)
     const after = await record(book, context, state, events)

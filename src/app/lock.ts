@@ -5,13 +5,38 @@ import type { LeaseStatus, LedgerWriter } from '../ports/ledger.ts'
 import type { Context } from './context.ts'
 import { record } from './record.ts'
 
+/** Fencing token of each session that a write was granted. */
+export type Grants = Map<string, number>
+
+/**
+ * A write whose grants become the connection's once it is recorded: a refused call must not leave a token behind that the next
+ * holder will be given too.
+ */
+export async function writeWithGrants<T>(
+  context: Context,
+  work: (book: LedgerWriter, grants: Grants) => Promise<T>,
+): Promise<T> {
+  const grants: Grants = new Map()
+  const result = await context.ledger.write((book) => {
+    grants.clear()
+    return work(book, grants)
+  })
+  for (const [sessionId, token] of grants) context.connection.tokens.set(sessionId, token)
+  return result
+}
+
 /**
  * Makes sure that the caller may change a session, and keeps its slot alive.
  *
  * A holder that is gone left an orphan, and the first call on it adopts it. A connection whose grant was overtaken by a later
  * one is told so, however it names the session: it slept, and somebody else went on. An operator's word needs no lock.
  */
-export async function holdSlot(book: LedgerWriter, context: Context, state: SessionState): Promise<SessionState> {
+export async function holdSlot(
+  book: LedgerWriter,
+  context: Context,
+  state: SessionState,
+  grants: Grants,
+): Promise<SessionState> {
   const { connection } = context
   if (connection.actor.kind === 'operator') return state
   if (state.status === 'interrupted') throw leaseLost(state, null)
@@ -26,16 +51,16 @@ export async function holdSlot(book: LedgerWriter, context: Context, state: Sess
     if (token !== undefined && token < status.lease.token) throw leaseLost(state, status)
     return state
   }
-  return await adopt(book, context, state)
+  return await adopt(book, context, state, grants)
 }
 
-async function adopt(book: LedgerWriter, context: Context, state: SessionState): Promise<SessionState> {
+async function adopt(book: LedgerWriter, context: Context, state: SessionState, grants: Grants): Promise<SessionState> {
   const lease = await book.grant(state.slot, state.session_id)
   const { slot, token, holder } = lease
   const adopted = await record(book, context, state, [
     { type: 'lease.granted', data: { slot, token, reason: 'adopted', holder, book: context.ledger.place } },
   ])
-  context.connection.tokens.set(state.session_id, token)
+  grants.set(state.session_id, token)
   return adopted
 }
 

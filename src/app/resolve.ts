@@ -64,7 +64,7 @@ export async function existing(book: LedgerReader, id: string): Promise<SessionS
 }
 
 /** Every session that has a slot here, whether its holder still runs or left it an orphan. */
-export async function liveSessions(book: LedgerReader): Promise<SessionState[]> {
+async function liveSessions(book: LedgerReader): Promise<SessionState[]> {
   const states: SessionState[] = []
   for (const { lease } of await book.leases()) {
     const state = await book.session(lease.session_id)

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { END_REASONS } from '../domain/session/events.ts'
 
 /** Longest identifier, and longest free text, that a call may bring; both in UTF-16 units. */
-export const MAX_ID = 200
+const MAX_ID = 200
 export const MAX_TEXT = 16_000
 
 export const idText = z.string().min(1).max(MAX_ID)

@@ -42,8 +42,8 @@ export interface OpenFile {
   readonly created: boolean
   read(offset: number, length: number): Buffer
   append(bytes: Uint8Array): void
-  /** Returns once the file's bytes and length are on disk, and its name too when it was created. */
-  sync(): void
+  /** Returns once the file's bytes and length are on disk, and its name too when it was created or that is asked for. */
+  sync(alsoName?: boolean): void
   truncate(size: number): void
   close(): void
 }
@@ -111,9 +111,9 @@ class NodeFile implements OpenFile {
     while (written < bytes.length) written += writeSync(this.#fd, bytes, written)
   }
 
-  sync(): void {
+  sync(alsoName = this.created): void {
     fdatasyncSync(this.#fd)
-    if (this.created) syncFolder(dirname(this.#path))
+    if (alsoName) syncFolder(dirname(this.#path))
   }
 
   truncate(size: number): void {

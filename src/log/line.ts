@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { envelopeSchema, LINE_VERSION, type RecordedEvent } from '../domain/event.ts'
+import { envelopeSchema, isEnvelope, LINE_VERSION, type RecordedEvent } from '../domain/event.ts'
 import { upcast } from './upcast.ts'
 
 /** A line of a record as it was understood. */
@@ -29,14 +29,12 @@ export function parseLine(line: string): ParsedLine {
   } catch {
     return { kind: 'foreign', why: isConflictMarker(line) ? 'a git conflict marker' : 'not JSON' }
   }
-  const envelope = envelopeSchema.safeParse(json)
-  if (!envelope.success) {
-    const issue = envelope.error.issues[0]
+  if (!isEnvelope(json)) {
+    const issue = envelopeSchema.safeParse(json).error?.issues[0]
     return { kind: 'foreign', why: `not an event: ${issue?.path.join('.') || 'the line'}: ${issue?.message}` }
   }
-  const event: RecordedEvent = envelope.data
-  if (event.v > LINE_VERSION) return { kind: 'newer', event }
-  return { kind: 'event', event: upcast(event) }
+  if (json.v > LINE_VERSION) return { kind: 'newer', event: json }
+  return { kind: 'event', event: upcast(json) }
 }
 
 function isConflictMarker(line: string): boolean {

@@ -1,17 +1,4 @@
-import type { OpenFile } from './disk.ts'
-import { parseLine } from './line.ts'
-import type { ByteRange } from './record.ts'
-
-/** A file's bytes but for some ranges. */
-export function without(file: OpenFile, ranges: readonly ByteRange[]): Buffer {
-  const kept: Buffer[] = []
-  let at = 0
-  for (const { from, to } of ranges) {
-    kept.push(file.read(at, from - at))
-    at = to
-  }
-  return Buffer.concat([...kept, file.read(at, file.size - at)])
-}
+import { lineHash, parseLine } from './line.ts'
 
 /** Lines as they stand in a file. */
 export function asText(lines: readonly { readonly line: string }[]): string {
@@ -24,12 +11,10 @@ export function prevOf(line: string): string | undefined {
   return parsed.kind === 'foreign' ? undefined : parsed.event.prev
 }
 
-/** The beginning of a record up to and with an event. */
-export function linesUpTo(text: Buffer, seq: number): string {
+/** The beginning of a record up to the line that the first of some lines follows; empty where it is not there. */
+export function linesBefore(text: Buffer, following: readonly { readonly line: string }[]): string {
+  const joint = prevOf(following[0]?.line ?? '')
   const lines = text.toString('utf8').split('\n')
-  const last = lines.findIndex((line) => {
-    const parsed = parseLine(line)
-    return parsed.kind !== 'foreign' && parsed.event.seq === seq
-  })
+  const last = lines.findIndex((line) => lineHash(line) === joint)
   return last === -1 ? '' : `${lines.slice(0, last + 1).join('\n')}\n`
 }

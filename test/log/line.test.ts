@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { GENESIS, type RecordedEvent } from '../../src/domain/event.ts'
+import { envelopeSchema, GENESIS, isEnvelope, type RecordedEvent } from '../../src/domain/event.ts'
 import { encodeLine, lineHash, parseLine } from '../../src/log/line.ts'
 import { text } from '../domain/arbitraries.ts'
 
@@ -115,4 +115,16 @@ test('keeps a line of a newer version without looking at what it says', () => {
     sig: 'x',
   }
   expect(parseLine(JSON.stringify(newer))).toMatchObject({ kind: 'newer', event: { v: 2, data: { a: 1 } } })
+})
+
+test('takes for an event exactly what the schema takes for one', () => {
+  const odd = fc.oneof(json, fc.constantFrom(undefined, null, 0, 1, -1, 1.5, '', 'x', [], {}, 2 ** 53))
+  const fields = ['v', 'seq', 'id', 'at', 'type', 'actor', 'data', 'more', 'prev'] as const
+  fc.assert(
+    fc.property(event, fc.constantFrom(...fields), odd, fc.boolean(), (whole, field, value, spoil) => {
+      const line = asJson(spoil ? { ...whole, [field]: value } : whole)
+      expect(isEnvelope(line)).toBe(envelopeSchema.safeParse(line).success)
+    }),
+    { numRuns: 1000 },
+  )
 })

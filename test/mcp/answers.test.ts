@@ -149,11 +149,18 @@ describe('a tool that is said to be idempotent', () => {
     ['session_update', { consecutive_failures: 9 }],
     ['session_update', { status: 'running', consecutive_failures: 9 }],
     ['session_update', { status: 'stopped' }],
-    ['session_record_turn', { input_tokens: 5, request_id: 'r-1' }],
-    ['session_record_turn', { input_tokens: 5 }],
     ['task_add', { tasks: [{ task_id: 't-9', title: 'Nine' }] }],
     ['task_mark_done', { task_id: 't-1' }],
   ]
+
+  it('is not session_record_turn, which counts a turn without request_id each time', async () => {
+    const rutter = await connect(repository())
+    await rutter.start()
+    expect((await rutter.tools()).get('session_record_turn')?.annotations?.idempotentHint).toBe(false)
+    for (const turns of [1, 2]) {
+      expect(await rutter.ok('session_record_turn', { input_tokens: 5 })).toMatchObject({ turns })
+    }
+  })
 
   it.each(twice)('%s %j leaves the same state the second time', async (name, args) => {
     const rutter = await connect(repository())

@@ -4,7 +4,7 @@ import { newSessionId } from '../../domain/session/id.ts'
 import { hasEnded } from '../../domain/session/state.ts'
 import type { LedgerWriter } from '../../ports/ledger.ts'
 import type { Context } from '../context.ts'
-import { sessionLocked } from '../lock.ts'
+import { sessionLocked, writeWithGrants } from '../lock.ts'
 import { operation } from '../operation.ts'
 import { record } from '../record.ts'
 import { idText, lockShape, SLOT_NAME, SLOT_RULE, sessionShape, shortText, WRITES } from '../shapes.ts'
@@ -40,12 +40,13 @@ export const sessionInitialize = operation({
   async run(context, input) {
     const { connection, settings, ledger } = context
     const slot = input.slot ?? connection.slot
-    const started = await ledger.write(async (book) => {
+    const started = await writeWithGrants(context, async (book, grants) => {
       const joined = await joinedRun(book, context, slot)
       if (joined !== null) return joined
       const reclaimed = await clearSlot(book, context, slot)
       const id = await freshId(book, context)
       const lease = await book.grant(slot, id)
+      grants.set(id, lease.token)
       const { token, holder } = lease
       const state = await record(book, context, { session_id: id, last_at: '' }, [
         {
@@ -67,7 +68,6 @@ export const sessionInitialize = operation({
     })
     const { lease, session, reclaimed } = started
     connection.session_id = session.session_id
-    connection.tokens.set(session.session_id, lease.token)
     const lock = { slot, token: lease.token, expires_at: leaseExpiresAt(lease) }
     return { session_id: session.session_id, session, lock, reclaimed }
   },

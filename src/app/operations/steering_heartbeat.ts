@@ -4,7 +4,7 @@ import { decide } from '../../domain/session/decide.ts'
 import { WHISPER_PRIORITIES } from '../../domain/session/events.ts'
 import { hasEnded } from '../../domain/session/state.ts'
 import { inOrderOfUrgency } from '../../domain/session/whispers.ts'
-import { holdSlot } from '../lock.ts'
+import { holdSlot, writeWithGrants } from '../lock.ts'
 import { operation } from '../operation.ts'
 import { record } from '../record.ts'
 import { existing } from '../resolve.ts'
@@ -39,9 +39,9 @@ export const steeringHeartbeat = operation({
   }),
   annotations: WRITES,
   async run(context, input) {
-    return await context.ledger.write(async (book) => {
+    return await writeWithGrants(context, async (book, grants) => {
       const found = await existing(book, input.session_id)
-      const state = await holdSlot(book, context, found)
+      const state = await holdSlot(book, context, found, grants)
       const whispers = hasEnded(state) ? [] : inOrderOfUrgency(state.whispers_waiting)
       const events = decide(state, { kind: 'hand_over_whispers' }, context.connection.actor)
       await record(book, context, state, events)

@@ -1,5 +1,5 @@
 import type { StreamRef } from '../event.ts'
-import type { Task } from '../task.ts'
+import { mergeTask, type Task } from '../task.ts'
 import type { SessionEvent } from './events.ts'
 import { evolve } from './evolve.ts'
 import { initialState, type SessionState } from './state.ts'
@@ -10,6 +10,17 @@ export interface TaskReport extends Task {
   readonly completed: boolean
   /** The session marked it done. */
   readonly marked_done: boolean
+}
+
+/** One more report of a session on a task; what it once did stays done. */
+export function mergeReport(known: TaskReport | undefined, news: TaskReport): TaskReport {
+  if (known === undefined) return news
+  return {
+    ...mergeTask(known, news),
+    session_id: news.session_id,
+    completed: known.completed || news.completed,
+    marked_done: known.marked_done || news.marked_done,
+  }
 }
 
 /** A change to a row, as data: each store carries them out in its own dialect. */

@@ -100,6 +100,11 @@ export class Database {
     this.sql('COMMIT').run()
   }
 
+  /** Ends a transaction without its effects; nothing where there is none, since a COMMIT that fails may have ended it. */
+  rollBack(): void {
+    if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
+  }
+
   get inTransaction(): boolean {
     return this.#db.isTransaction
   }

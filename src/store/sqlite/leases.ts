@@ -89,21 +89,27 @@ export class Leases {
   }
 
   /**
-   * The lock that a lost store knew: as if renewed this moment, since nobody can say when it last was. A slot that was granted
-   * again since keeps its later lock.
+   * The lock that a record tells of and this store does not: the store was lost or thrown back, or the process that was granted it
+   * died before the store could follow. Taken as renewed this moment, since nobody can say when it last was. A lock that was
+   * given back stays so, whatever older copy of a record turns up, and so does one that a later grant overtook.
    */
   recover(grant: { slot: string; session_id: string; token: number; holder: Holder; locked_at: string }): void {
-    const taken = this.#db
-      .sql('SELECT token FROM leases WHERE project_id = ? AND slot = ?')
+    const known = this.#db
+      .sql(`SELECT tokens.token AS token, released, coalesce(leases.token, 0) AS leased FROM tokens
+            LEFT JOIN leases ON leases.project_id = tokens.project_id AND leases.slot = tokens.slot
+            WHERE tokens.project_id = ? AND tokens.slot = ?`)
       .get(this.#project, grant.slot)
-    if (grant.token < this.#highestToken(grant.slot) || Number(taken?.['token'] ?? 0) >= grant.token) return
+    const isOvertaken = grant.token < Number(known?.['token'] ?? 0)
+    const isSettled = grant.token <= Math.max(Number(known?.['released'] ?? 0), Number(known?.['leased'] ?? 0))
+    if (isOvertaken || isSettled) return
     const renewed = { renewed_at: this.#clock.now(), renewed_uptime_ms: this.#clock.uptimeMs(), ttl_ms: this.#ttlMs }
     this.put({ ...grant, ...renewed })
   }
 
-  /** True for a store in which no lock was ever granted: a new one, or one that took the place of a lost one. */
-  neverGranted(): boolean {
-    return this.#db.sql('SELECT 1 FROM tokens WHERE project_id = ? LIMIT 1').get(this.#project) === undefined
+  /** The session that has a slot. */
+  holderOf(slot: string): string | undefined {
+    const row = this.#db.sql('SELECT session_id FROM leases WHERE project_id = ? AND slot = ?').get(this.#project, slot)
+    return row === undefined ? undefined : String(row['session_id'])
   }
 
   isLeased(sessionId: string): boolean {
@@ -114,6 +120,11 @@ export class Leases {
   }
 
   release(slot: string): void {
+    this.#db
+      .sql(`UPDATE tokens SET released = max(released, coalesce(
+              (SELECT token FROM leases WHERE leases.project_id = tokens.project_id AND leases.slot = tokens.slot), 0))
+            WHERE project_id = ? AND slot = ?`)
+      .run(this.#project, slot)
     this.#db.sql('DELETE FROM leases WHERE project_id = ? AND slot = ?').run(this.#project, slot)
   }
 

@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { v7 } from 'uuid'
 import type { RecordedEvent, StreamRef } from '../../domain/event.ts'
 import { nodeDisk } from '../../log/disk.ts'
@@ -9,9 +8,9 @@ import type { Cursor, Finding, Ledger, LedgerReader, LedgerWriter, Progress, Ver
 import { isUnreadable } from './database.ts'
 import { ReadTransaction } from './read-transaction.ts'
 import { Store, type StoreOptions } from './store.ts'
-import { WriteTransaction } from './transaction.ts'
 import { examine, examineAgain } from './verify.ts'
 import { lackingRecords, writeBack } from './write-back.ts'
+import { carryOut } from './write-path.ts'
 
 type Defaulted = 'disk' | 'newId' | 'pausePoint'
 export type SqliteLedgerOptions = Omit<StoreOptions, Defaulted | 'report'> & Partial<Pick<StoreOptions, Defaulted>>
@@ -36,47 +35,14 @@ export class SqliteLedger implements Ledger {
   write<T>(work: (book: LedgerWriter) => Promise<T>): Promise<T> {
     return new Promise((answer, refuse) => {
       // Once answered, a refusal goes nowhere: what kept the store from following is reported, and the record stands.
-      this.#locked((store) => this.#carryOut(store, work, answer)).catch(refuse)
+      this.#attempt(work, answer).catch(refuse)
     })
   }
 
-  /**
-   * The order here is the promise of the whole program: lines on disk, answer, rows, commit. The record is the truth, so the answer
-   * need not wait for the store; whoever reads before the commit sees that the record is longer, and waits for it. What is in
-   * no record (a lock, a heartbeat) is committed before the answer.
-   */
-  async #carryOut<T>(
-    store: Store,
-    work: (book: LedgerWriter) => Promise<T>,
-    answer: (result: T) => void,
-  ): Promise<void> {
-    const transaction = new WriteTransaction(store.parts)
-    const { pausePoint } = this.#options
-    let answered = false
-    try {
-      pausePoint('locked')
-      const result = await work(transaction)
-      pausePoint('decided')
-      transaction.record()
-      if (transaction.isAllInRecord) {
-        answered = true
-        answer(result)
-        await nextTurn()
-      }
-      transaction.project()
-      store.database.commit()
-      pausePoint('committed')
-      transaction.remember()
-      answer(result)
-    } catch (error) {
-      if (answered) this.#reportBehind(error)
-      else transaction.undo()
-      if (store.database.inTransaction) store.database.exec('ROLLBACK')
-      throw error
-    } finally {
-      transaction.close()
-      await store.keepSightings(transaction.sightings)
-    }
+  async #attempt<T>(work: (book: LedgerWriter) => Promise<T>, answer: (result: T) => void): Promise<void> {
+    const { pausePoint, report, layout } = this.#options
+    const outcome = await this.#locked((store) => carryOut(store, work, { answer, pausePoint, report, layout }))
+    if (outcome === 'store is gone') await this.#attempt(work, answer)
   }
 
   read<T>(work: (book: LedgerReader) => Promise<T>): Promise<T> {
@@ -132,13 +98,16 @@ export class SqliteLedger implements Ledger {
   }
 
   rebuild(onProgress?: (progress: Progress) => void): Promise<{ streams: number; events: number }> {
-    return this.#locked(async ({ database, parts }) => {
-      parts.streams.dropAll()
-      parts.rows.dropAll()
-      parts.meeting.meetAll(onProgress)
-      const heads = [...parts.streams.all('session').values(), ...parts.streams.all('memory').values()]
-      database.commit()
-      return { streams: heads.length, events: heads.reduce((sum, { seq }) => sum + seq, 0) }
+    return this.#inLine(async () => {
+      const store = await this.#begin()
+      try {
+        const rebuilt = store.rebuild(onProgress)
+        store.database.commit()
+        return rebuilt
+      } catch (error) {
+        store.database.rollBack()
+        throw error
+      }
     })
   }
 
@@ -181,22 +150,9 @@ export class SqliteLedger implements Ledger {
       } catch (error) {
         // What was met inside goes with the transaction: it is met again.
         unmeet()
-        if (store.database.inTransaction) store.database.exec('ROLLBACK')
+        store.database.rollBack()
         throw error
       }
-    })
-  }
-
-  #reportBehind(error: unknown): void {
-    const message = `the store could not follow the record (${error instanceof Error ? error.message : error}); the next call takes it in`
-    const { layout } = this.#options
-    this.#findings.push({
-      stream: null,
-      where: layout.database,
-      line: null,
-      kind: 'store_behind',
-      message,
-      damage: false,
     })
   }
 
@@ -242,7 +198,7 @@ export class SqliteLedger implements Ledger {
       return store
     } catch (error) {
       unmeet()
-      if (store.database.inTransaction) store.database.exec('ROLLBACK')
+      store.database.rollBack()
       throw error
     }
   }

@@ -1,12 +1,13 @@
 import { basename, join } from 'node:path'
 import { GENESIS, type StreamRef } from '../../domain/event.ts'
-import { EMPTY_HEAD, endsAt, type Link, type Observation } from '../../log/chain.ts'
-import type { Disk, OpenFile } from '../../log/disk.ts'
-import { type BookLayout, isStreamId, streamOfFile } from '../../log/layout.ts'
+import { EMPTY_HEAD, endsAt, type Link } from '../../log/chain.ts'
+import type { OpenFile } from '../../log/disk.ts'
+import { isStreamId, streamOfFile } from '../../log/layout.ts'
 import { lineHash } from '../../log/line.ts'
+import { type MenderParts, RecordMender } from '../../log/mender.ts'
 import { type Reading, walkRecord } from '../../log/record.ts'
-import { asText, linesUpTo, prevOf, without } from '../../log/text.ts'
-import type { Finding, Progress } from '../../ports/ledger.ts'
+import { asText, linesBefore, prevOf } from '../../log/text.ts'
+import type { Progress } from '../../ports/ledger.ts'
 import type { Leases } from './leases.ts'
 import { Projector } from './projector.ts'
 import type { Rows } from './rows.ts'
@@ -23,17 +24,19 @@ export interface MetStream {
   readonly row: StreamRow
 }
 
-export interface MeetingParts {
-  readonly disk: Disk
-  readonly layout: BookLayout
+export interface MeetingParts extends MenderParts {
   readonly streams: StreamRows
   readonly rows: Rows
   readonly leases: Leases
   /** Names this copy of the book. */
   readonly place: string
-  readonly now: () => string
-  /** Told of everything that was mended or is not as it should be. */
-  readonly report: (finding: Finding) => void
+}
+
+/** The store's copy of a record: all of it where it was kept from the start, what parts from the file, and whether that joins it. */
+interface KeptCopy {
+  readonly whole: readonly KeptLine[] | null
+  readonly ours: readonly KeptLine[]
+  readonly joins: boolean
 }
 
 /**
@@ -47,17 +50,16 @@ export interface MeetingParts {
  */
 export class Meeting {
   readonly #parts: MeetingParts
-  /** While all records are read into a store that has never granted a lock: it was lost, or there never was one. */
-  #storeWasLost = false
+  readonly #mender: RecordMender
 
   constructor(parts: MeetingParts) {
     this.#parts = parts
+    this.#mender = new RecordMender(parts)
   }
 
   /** Brings the store up to date with every record that was added, removed or replaced. */
   meetAll(onProgress?: (progress: Progress) => void): void {
-    const { disk, layout, streams, leases } = this.#parts
-    this.#storeWasLost = leases.neverGranted()
+    const { disk, layout, streams } = this.#parts
     for (const kind of KINDS) {
       const unseen = streams.all(kind)
       const folder = layout.folder(kind)
@@ -73,20 +75,18 @@ export class Meeting {
       }
       for (const id of unseen.keys()) this.meet({ kind, id }).file?.close()
     }
-    this.#storeWasLost = false
   }
 
   /** Makes file and store agree on one stream. */
   meet(stream: StreamRef): MetStream {
     if (!isStreamId(stream.id)) return { file: null, row: NEVER_WRITTEN }
     const row = this.#parts.streams.get(stream)
-    const file = this.#open(stream)
+    const file = this.#mender.open(stream)
     if (file === null) return this.#withoutFile(stream)
     try {
-      if (row !== undefined && endsAt(file, row)) {
-        if (file.size === row.end && file.ino === row.ino) return { file, row }
-        if (!this.#takeIn(stream, file, row)) this.#readWhole(stream)
-      } else {
+      const known = row !== undefined && endsAt(file, row) ? row : undefined
+      if (known !== undefined && file.size === known.end && file.ino === known.ino) return { file, row: known }
+      if (known === undefined || !this.#takeIn(stream, file, known)) {
         this.#reconcile(stream, file)
         this.#readWhole(stream)
       }
@@ -97,7 +97,7 @@ export class Meeting {
     file.close()
     const met = this.#parts.streams.get(stream)
     if (met === undefined) throw new Error(`${stream.kind} ${stream.id} was read and is not known.`)
-    return { file: this.#open(stream), row: met }
+    return { file: this.#mender.open(stream), row: met }
   }
 
   /**
@@ -105,7 +105,7 @@ export class Meeting {
    * in it does not fit: what that is can only be told from the record's beginning, and nothing was taken in.
    */
   #takeIn(stream: StreamRef, file: OpenFile, row: StreamRow): boolean {
-    const { rows, streams } = this.#parts
+    const { rows, streams, place } = this.#parts
     const links: Link[] = []
     const reading = walkRecord(file, row, (step) => links.push(...step))
     if (reading.observations.some(({ damage }) => damage)) return false
@@ -113,6 +113,7 @@ export class Meeting {
     const projector = new Projector(stream, this.#parts, rows.session(stream.id))
     projector.take(links)
     projector.finish()
+    projector.settleLease(place)
     if (live) for (const { event, line } of links) streams.keepLine(stream, event.seq, line)
     this.#settle(stream, file, reading, live ? reading.head.seq : row.journal_seq)
     return true
@@ -121,14 +122,14 @@ export class Meeting {
   /** Reads a record from its first line and puts what it says in place of what the store said. */
   #readWhole(stream: StreamRef): void {
     const { rows, streams, place } = this.#parts
-    const file = this.#open(stream)
+    const file = this.#mender.open(stream)
     if (file === null) throw new Error(`The record of ${stream.kind} ${stream.id} vanished while it was read.`)
     try {
       rows.dropStream(stream)
       const projector = new Projector(stream, this.#parts)
       const reading = walkRecord(file, EMPTY_HEAD, (links) => projector.take(links))
       projector.finish()
-      if (this.#storeWasLost) projector.recoverLease(place)
+      projector.settleLease(place)
       this.#settle(stream, file, reading, Math.min(streams.lastKeptSeq(stream), reading.head.seq))
     } finally {
       file.close()
@@ -137,8 +138,10 @@ export class Meeting {
 
   /** Mends the end of a file that was read, and notes how far it was read. */
   #settle(stream: StreamRef, file: OpenFile, reading: Reading, journalSeq: number): void {
-    this.#mendTail(stream, file, reading)
-    for (const observation of reading.observations) this.#tell(stream, observation)
+    // Whoever wrote it may have died before the sync, and a call that finds its work done already writes nothing itself.
+    file.sync(true)
+    this.#mender.mendTail(stream, file, reading)
+    for (const observation of reading.observations) this.#mender.tell(stream, observation)
     this.#parts.streams.put(stream, { ...reading.head, ino: file.ino, journal_seq: journalSeq })
   }
 
@@ -149,7 +152,7 @@ export class Meeting {
     if (kept[0]?.seq === 1 && this.#isLiveHere(stream)) {
       disk.replace(layout.record(stream), asText(kept))
       const message = 'the record was deleted while its session runs; it was written again from the store'
-      this.#tell(stream, { kind: 'missing_file', message, line: null, damage: false })
+      this.#mender.tell(stream, { kind: 'missing_file', message, line: null, damage: false })
       this.#readWhole(stream)
       return this.meet(stream)
     }
@@ -161,17 +164,27 @@ export class Meeting {
   /** The file does not hold what the store knows of it: compares it with the store's own lines and puts it right. */
   #reconcile(stream: StreamRef, file: OpenFile): void {
     const kept = this.#parts.streams.keptLines(stream, 0)
+    if (kept.length === 0) return
     const hashes = new Map([[0, GENESIS]])
     const reading = walkRecord(file, EMPTY_HEAD, (links) => {
       for (const { head } of links) hashes.set(head.seq, head.hash)
     })
+    const whole = kept[0]?.seq === 1 ? kept : null
     const parting = kept.findIndex(({ seq, line }) => hashes.get(seq) !== lineHash(line))
     const first = kept[parting]
-    if (first === undefined) return
+    if (first === undefined) {
+      // All that was written here is there, and something follows that does not fit it: that was not written here.
+      const isBroken = reading.observations.some(({ kind }) => kind === 'altered_line' || kind === 'missing_lines')
+      if (isBroken && whole !== null && this.#isLiveHere(stream)) {
+        this.#keepBoth(stream, file, { whole, ours: [], joins: true })
+      }
+      return
+    }
     const ours = kept.slice(parting)
     const joins = hashes.get(first.seq - 1) === prevOf(first.line)
-    if (joins && first.seq === reading.head.seq + 1) this.#lengthen(stream, file, reading, ours)
-    else this.#keepBoth(stream, file, ours, joins)
+    const isAlone = reading.observations.every(({ kind }) => kind !== 'forked')
+    if (joins && isAlone && first.seq === reading.head.seq + 1) this.#lengthen(stream, file, reading, ours)
+    else this.#keepBoth(stream, file, { whole, ours, joins })
   }
 
   /** The file is the beginning of what the store knows. */
@@ -179,69 +192,34 @@ export class Meeting {
     const upTo = ours.at(-1)?.seq
     const found = `the record ends at event ${reading.head.seq}, the store knows it up to event ${upTo}`
     if (this.#isLiveHere(stream)) {
-      this.#mendTail(stream, file, reading)
-      file.append(Buffer.from(asText(ours)))
-      file.sync()
+      this.#mender.mendTail(stream, file, reading)
+      this.#mender.append(stream, asText(ours))
       const message = `${found}; it was cut back while its session runs, and the missing events were written again`
-      this.#tell(stream, { kind: 'shortened', message, line: null, damage: false })
+      this.#mender.tell(stream, { kind: 'shortened', message, line: null, damage: false })
     } else {
       const message = `${found}. After a switch of branches that is as it should be; otherwise: rutter doctor --restore`
-      this.#tell(stream, { kind: 'shortened', message, line: null, damage: false })
+      this.#mender.tell(stream, { kind: 'shortened', message, line: null, damage: false })
     }
   }
 
   /** A fork: the copy of a session that lives here stays in place, else the one that git brought; the other is put beside it. */
-  #keepBoth(stream: StreamRef, file: OpenFile, ours: readonly KeptLine[], joins: boolean): void {
+  #keepBoth(stream: StreamRef, file: OpenFile, kept: KeptCopy): void {
     const { disk, layout, streams } = this.#parts
-    const firstSeq = ours[0]?.seq ?? 1
     const theirs = file.read(0, file.size)
-    const ourText = (joins ? linesUpTo(theirs, firstSeq - 1) : '') + asText(ours)
-    const oursStays = this.#isLiveHere(stream) && (joins || firstSeq === 1)
+    const ourText = kept.whole === null ? linesBefore(theirs, kept.ours) + asText(kept.ours) : asText(kept.whole)
+    const oursStays = this.#isLiveHere(stream) && (kept.whole !== null || kept.joins)
     const other = oursStays ? theirs : Buffer.from(ourText)
     const beside = layout.fork(stream, lineHash(other))
     disk.replace(beside, other)
     if (oursStays) disk.replace(layout.record(stream), ourText)
     else streams.forgetLines(stream)
     const stayed = oursStays ? 'the copy of the running session' : 'the copy in the working tree'
-    const message = `two copies of this record parted at event ${firstSeq}; ${stayed} stays, the other is kept as ${basename(beside)}`
-    this.#tell(stream, { kind: 'forked', message, line: null, damage: true })
-  }
-
-  /** What stands behind the last whole step was never answered: it is put aside. A missing line feed is added. */
-  #mendTail(stream: StreamRef, file: OpenFile, { head, tail, lines, cut }: Reading): void {
-    if (tail === 'clean') return
-    if (tail === 'unsealed') {
-      file.append(Buffer.from('\n'))
-      file.sync()
-      const message = 'the last line had lost its line feed; it was added'
-      this.#tell(stream, { kind: 'torn_tail', message, line: lines, damage: false })
-      return
-    }
-    const { disk, layout, now } = this.#parts
-    const rest = Buffer.concat(cut.map(({ from, to }) => file.read(from, to - from)))
-    const aside = join(layout.torn, `${stream.id}-${head.end}-${now().replaceAll(':', '-')}.txt`)
-    disk.replace(aside, rest)
-    if (cut[0]?.from === head.end) {
-      file.truncate(head.end)
-      file.sync()
-    } else {
-      disk.replace(layout.record(stream), without(file, cut))
-    }
-    const kind = tail === 'torn' ? 'torn_tail' : 'incomplete_step'
-    const what = tail === 'torn' ? 'the last line was cut short' : 'the last step was cut short'
-    const message = `${what}, so it was never answered; its ${rest.length} bytes were moved to ${aside}`
-    this.#tell(stream, { kind, message, line: lines, damage: false })
-  }
-
-  #open(stream: StreamRef): OpenFile | null {
-    return this.#parts.disk.open(this.#parts.layout.record(stream), false)
+    const at = kept.ours[0] === undefined ? '' : ` at event ${kept.ours[0].seq}`
+    const message = `two copies of this record parted${at}; ${stayed} stays, the other is kept as ${basename(beside)}`
+    this.#mender.tell(stream, { kind: 'forked', message, line: null, damage: true })
   }
 
   #isLiveHere(stream: StreamRef): boolean {
     return stream.kind === 'session' && this.#parts.leases.isLeased(stream.id)
-  }
-
-  #tell(stream: StreamRef, observation: Observation): void {
-    this.#parts.report({ stream, where: this.#parts.layout.record(stream), ...observation })
   }
 }

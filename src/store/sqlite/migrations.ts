@@ -41,9 +41,9 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (project_id, session_id, request_id)
   ) WITHOUT ROWID;
 
-  -- The highest fencing token of each slot, by store or record.
+  -- The highest fencing token of each slot, by store or record, and the highest that was given back.
   CREATE TABLE tokens (
-    project_id TEXT NOT NULL, slot TEXT NOT NULL, token INTEGER NOT NULL,
+    project_id TEXT NOT NULL, slot TEXT NOT NULL, token INTEGER NOT NULL, released INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (project_id, slot)
   ) WITHOUT ROWID;
 

@@ -1,6 +1,6 @@
 import type { StreamRef } from '../../domain/event.ts'
 import { isSessionEvent, type SessionEvent } from '../../domain/session/events.ts'
-import { project } from '../../domain/session/projection.ts'
+import { type Change, mergeReport, project, type TaskReport } from '../../domain/session/projection.ts'
 import { hasEnded, type SessionState } from '../../domain/session/state.ts'
 import type { Link } from '../../log/chain.ts'
 import type { Leases } from './leases.ts'
@@ -13,6 +13,7 @@ export class Projector {
   readonly #stream: StreamRef
   readonly #rows: Rows
   readonly #leases: Leases
+  readonly #reports = new Map<string, TaskReport>()
   #session: SessionState | undefined
   #grant: Grant | undefined
   /** The session that the record says it is of: a copy under another name is not that session. */
@@ -23,15 +24,16 @@ export class Projector {
     this.#rows = parts.rows
     this.#leases = parts.leases
     this.#session = before
+    this.#startedAs = before?.session_id
   }
 
-  /** One step of the record. Rows beside the session's own are written at once. */
+  /** One step of the record. */
   take(links: readonly Link[]): void {
     if (this.#stream.kind !== 'session') return
     const events = links.flatMap(understood)
     if (events.length === 0) return
     const { state, changes } = project(this.#session, events)
-    this.#rows.carryOut(changes)
+    for (const change of changes) this.#gather(change)
     // A record whose first line is damaged is still the record of the session that its file is named after.
     this.#session = state.session_id === this.#stream.id ? state : { ...state, session_id: this.#stream.id }
     for (const event of events) {
@@ -42,19 +44,37 @@ export class Projector {
     }
   }
 
-  /** Writes the session's row, once for all the steps taken. */
+  /** Writes the session's row and those of its tasks, once for all the steps taken. */
   finish(): void {
+    this.#rows.carryOut([...this.#reports.values()].map((report) => ({ table: 'task_reports', report })))
     if (this.#session !== undefined) this.#rows.putSession(this.#session)
   }
 
-  /** A store that was lost knows no locks any more: the record says who held the slot last, in this very place. */
-  recoverLease(place: string): void {
+  /** A long record says much about few tasks: what it says is merged here, and written once. */
+  #gather(change: Change): void {
+    if (change.table === 'task_reports') {
+      const { report } = change
+      this.#reports.set(report.task_id, mergeReport(this.#reports.get(report.task_id), report))
+    } else {
+      this.#rows.carryOut([change])
+    }
+  }
+
+  /**
+   * Lets the lock follow the record: one that was granted here and that the store does not know is put in force, one of a session
+   * that is over is given back.
+   */
+  settleLease(place: string): void {
+    if (this.#session === undefined || this.#startedAs !== this.#stream.id) return
+    const { slot } = this.#session
+    if (hasEnded(this.#session)) {
+      if (this.#leases.holderOf(slot) === this.#stream.id) this.#leases.release(slot)
+      return
+    }
     const grant = this.#grant
     if (grant === undefined || grant.data.book !== place) return
-    if (this.#session === undefined || hasEnded(this.#session)) return
-    if (this.#startedAs !== this.#stream.id) return
-    const { slot, token, holder } = grant.data
-    this.#leases.recover({ slot, session_id: this.#stream.id, token, holder, locked_at: grant.at })
+    const { token, holder } = grant.data
+    this.#leases.recover({ slot: grant.data.slot, session_id: this.#stream.id, token, holder, locked_at: grant.at })
   }
 }
 

@@ -2,7 +2,7 @@ import type { Sighting } from '../../domain/lease.ts'
 import type { Disk } from '../../log/disk.ts'
 import type { BookLayout } from '../../log/layout.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { Finding } from '../../ports/ledger.ts'
+import type { Finding, Progress } from '../../ports/ledger.ts'
 import type { Processes } from '../../ports/processes.ts'
 import { retryWhileBusy } from './busy.ts'
 import { Database } from './database.ts'
@@ -12,6 +12,7 @@ import type { PausePoint, TransactionParts } from './read-transaction.ts'
 import { RecentSessions } from './recent-sessions.ts'
 import { Rows } from './rows.ts'
 import { StreamRows } from './stream-rows.ts'
+import type { WriteTransaction } from './transaction.ts'
 
 /** How long the store keeps its own copy of the lines of sessions that are over. */
 const JOURNAL_DAYS = 30
@@ -103,6 +104,19 @@ export class Store {
     }
   }
 
+  /** Forgets the projection and reads every record anew; inside a write transaction. */
+  rebuild(onProgress?: (progress: Progress) => void): { streams: number; events: number } {
+    const { streams, rows, meeting } = this.parts
+    const live = streams.live()
+    streams.dropAll()
+    rows.dropAll()
+    meeting.meetAll(onProgress)
+    // A running session's record may be gone from its folder; then it is written again.
+    for (const { stream } of live) meeting.meet(stream).file?.close()
+    const heads = [...streams.all('session').values(), ...streams.all('memory').values()]
+    return { streams: heads.length, events: heads.reduce((sum, { seq }) => sum + seq, 0) }
+  }
+
   /**
    * True while the record of a live session is longer than the store knows: another process is between answer and commit, or died
    * there. A reader who was told of that answer must not see less than it said.
@@ -115,6 +129,18 @@ export class Store {
   /** Takes in what live records have and the store does not; inside a write transaction. */
   meetLive(): void {
     for (const { stream } of this.parts.streams.live()) this.parts.meeting.meet(stream).file?.close()
+  }
+
+  /** Takes back what a write that was not answered had appended; false where it stands. */
+  async takeBack(transaction: WriteTransaction): Promise<boolean> {
+    if (!this.database.inTransaction) {
+      // A COMMIT that fails lets go of the lock as well. Whoever had it since may have taken in what was appended, and answered on
+      // the strength of it: then it stands.
+      await retryWhileBusy(() => this.database.begin())
+      if (transaction.wasTakenIn()) return false
+    }
+    transaction.undo()
+    return true
   }
 
   /** Notes since when leases are watched whose holder cannot be looked at, whatever became of the transaction that looked. */

@@ -95,12 +95,13 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   record(): void {
     const { disk, layout, pausePoint } = this.parts
     const written = this.#written()
-    for (const touched of written) {
+    for (const [index, touched] of written.entries()) {
       touched.file ??= disk.open(layout.record(touched.stream), true)
       touched.file?.append(touched.chunks.length === 1 ? (touched.chunks[0] as Buffer) : Buffer.concat(touched.chunks))
+      if (index === written.length - 1) pausePoint('appended')
+      // One after the other: a power cut may not leave a session in a slot without the end of the one before it.
+      touched.file?.sync()
     }
-    pausePoint('appended')
-    for (const { file } of written) file?.sync()
     pausePoint('synced')
   }
 
@@ -120,12 +121,25 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     pausePoint('projected')
   }
 
-  /** Takes back what `record` appended, as long as nobody was answered. */
+  /** True once the store knows what `record` appended: another process took it in. Asked under the write lock. */
+  wasTakenIn(): boolean {
+    return this.#written().some(({ stream, before }) => (this.parts.streams.get(stream)?.seq ?? 0) > before.seq)
+  }
+
+  /** Takes back what `record` appended, as long as nobody was answered; for good, since it may have been synced. */
   undo(): void {
     for (const { stream, file, before } of this.#written()) {
       if (file === null) continue
-      if (before.seq === 0) this.parts.disk.remove(this.parts.layout.record(stream))
-      else file.truncate(before.end)
+      if (before.seq === 0) {
+        this.parts.disk.remove(this.parts.layout.record(stream))
+        continue
+      }
+      file.truncate(before.end)
+      try {
+        file.sync()
+      } catch {
+        // A disk that cannot sync is the likely reason to be here; the refusal that is on its way says so.
+      }
     }
   }
 
