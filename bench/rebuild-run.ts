@@ -68,7 +68,7 @@ function floor(): void {
     stream: db.prepare('INSERT INTO streams VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'),
     task: db.prepare('INSERT INTO task_reports VALUES (?, ?, ?, ?, ?, ?, ?, ?)'),
     turn: db.prepare('INSERT INTO turn_requests VALUES (?, ?, ?)'),
-    token: db.prepare('INSERT OR REPLACE INTO tokens VALUES (?, ?, ?)'),
+    token: db.prepare('INSERT OR REPLACE INTO tokens (project_id, slot, token) VALUES (?, ?, ?)'),
   }
   let inTransaction = 0
   const put = (statement: StatementSync, ...values: (string | number | null)[]) => {
