@@ -47,10 +47,8 @@ export async function holdSlot(
   if (isTheirs) throw leaseLost(state, status)
 
   const token = connection.tokens.get(state.session_id)
-  if (status?.held) {
-    if (token !== undefined && token < status.lease.token) throw leaseLost(state, status)
-    return state
-  }
+  if (token !== undefined && token < state.token) throw leaseLost(state, status ?? null)
+  if (status?.held) return state
   return await adopt(book, context, state, grants)
 }
 
@@ -88,9 +86,11 @@ export function sessionLocked(status: LeaseStatus, lastHeartbeatAt: string | nul
 
 function leaseLost(state: SessionState, to: LeaseStatus | null): Refusal {
   const why =
-    to === null
-      ? `its holder was found gone and it was ended as interrupted at ${state.end_time}`
-      : `${to.lease.session_id === state.session_id ? 'another process has adopted it' : `session ${to.lease.session_id} has it`} since ${to.lease.locked_at}`
+    to === null && !hasEnded(state)
+      ? 'another process had adopted it'
+      : to === null
+        ? `its holder was found gone and it was ended as interrupted at ${state.end_time}`
+        : `${to.lease.session_id === state.session_id ? 'another process has adopted it' : `session ${to.lease.session_id} has it`} since ${to.lease.locked_at}`
   return new Refusal(
     'lease_lost',
     `Session ${state.session_id} has lost slot "${state.slot}": ${why}. Nothing was changed.`,

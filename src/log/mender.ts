@@ -29,9 +29,12 @@ export class RecordMender {
   /** By name and not by an open file: mending may have put another in its place. */
   append(stream: StreamRef, text: string): void {
     const file = this.open(stream)
-    file?.append(Buffer.from(text))
-    file?.sync()
-    file?.close()
+    try {
+      file?.append(Buffer.from(text))
+      file?.sync()
+    } finally {
+      file?.close()
+    }
   }
 
   /** What stands behind the last whole step was never answered: it is put aside. A missing line feed is added. */

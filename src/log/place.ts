@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { Refusal } from '../domain/refusal.ts'
 
@@ -46,7 +47,9 @@ export function defaultProjectId(place: Place): string {
 
 function place(root: string, isGit: boolean, linkedWorktree: string | null): Place {
   const bot = join(root, '.bot')
-  return { root, bot, is_git: isGit, linked_worktree: linkedWorktree, id: hash('sha256', bot, 'hex').slice(0, 16) }
+  // Two machines may have their books at the same path, as containers do.
+  const id = hash('sha256', `${hostname()}\n${bot}`, 'hex').slice(0, 16)
+  return { root, bot, is_git: isGit, linked_worktree: linkedWorktree, id }
 }
 
 /** The worktree that has the repository itself. A bare repository has none: then each worktree keeps its own book. */

@@ -90,25 +90,19 @@ export class SqliteLedger implements Ledger {
       const report = examine(this.#options, parts.streams, onProgress)
       if (!report.findings.some(({ damage }) => damage)) return report
       // Records are not met here, as they are before a call: that would mend what is to be reported.
-      const { database, parts: locked } = await this.#begin()
-      const again = examineAgain(this.#options, locked.streams, report)
-      database.commit()
-      return again
+      return await this.#transaction(async (store) => examineAgain(this.#options, store.parts.streams, report), {
+        meet: false,
+      })
     })
   }
 
   rebuild(onProgress?: (progress: Progress) => void): Promise<{ streams: number; events: number }> {
-    return this.#inLine(async () => {
-      const store = await this.#begin()
-      try {
-        const rebuilt = store.rebuild(onProgress)
-        store.database.commit()
-        return rebuilt
-      } catch (error) {
-        store.database.rollBack()
-        throw error
-      }
-    })
+    const anew = async (store: Store) => {
+      const rebuilt = store.rebuild(onProgress)
+      store.database.commit()
+      return rebuilt
+    }
+    return this.#inLine(() => this.#transaction(anew, { meet: false }))
   }
 
   lacking(): Promise<readonly Finding[]> {
@@ -139,21 +133,18 @@ export class SqliteLedger implements Ledger {
     })
   }
 
-  /** Runs `work` under the write lock, on the store that stands at the path now, with all records met. `work` commits. */
+  /** Runs `work` under the write lock, with all records met. `work` commits; what it has not committed is rolled back. */
   #locked<T>(work: (store: Store) => Promise<T>): Promise<T> {
-    return this.#inLine(async () => {
-      const store = await this.#begin()
-      let unmeet = () => {}
-      try {
-        unmeet = store.meetWhatChanged()
-        return await work(store)
-      } catch (error) {
-        // What was met inside goes with the transaction: it is met again.
-        unmeet()
-        store.database.rollBack()
-        throw error
-      }
-    })
+    return this.#inLine(() => this.#transaction(work))
+  }
+
+  async #transaction<T>(work: (store: Store) => Promise<T>, { meet } = { meet: true }): Promise<T> {
+    const store = await this.#begin(meet)
+    try {
+      return await work(store)
+    } finally {
+      store.database.rollBack()
+    }
   }
 
   #inLine<T>(work: () => Promise<T>): Promise<T> {
@@ -178,29 +169,34 @@ export class SqliteLedger implements Ledger {
     }
   }
 
-  async #begin(): Promise<Store> {
+  /**
+   * The write lock over all processes, on the store that stands at the path now. What git did to the records is taken in and
+   * committed by itself before, so that it stays taken in when the call that came upon it is refused.
+   */
+  async #begin(meet: boolean): Promise<Store> {
     for (;;) {
       const store = this.#store ?? (await this.#open())
-      if (await store.begin()) return store
+      try {
+        if (await store.begin()) {
+          if (!meet || !store.meetWhatChanged()) return store
+          continue
+        }
+      } catch (error) {
+        store.database.rollBack()
+        throw error
+      }
       store.close()
       this.#store = null
     }
   }
 
   /** The store with all records met, for a reader. */
-  async #brought(): Promise<Store> {
-    const store = await this.#begin()
-    let unmeet = () => {}
-    try {
-      unmeet = store.meetWhatChanged()
+  #brought(): Promise<Store> {
+    return this.#transaction(async (store) => {
       store.meetLive()
       store.database.commit()
       return store
-    } catch (error) {
-      unmeet()
-      store.database.rollBack()
-      throw error
-    }
+    })
   }
 
   async #open(): Promise<Store> {

@@ -130,7 +130,37 @@ export class Meeting {
       const reading = walkRecord(file, EMPTY_HEAD, (links) => projector.take(links))
       projector.finish()
       projector.settleLease(place)
-      this.#settle(stream, file, reading, Math.min(streams.lastKeptSeq(stream), reading.head.seq))
+      const live = this.#isLiveHere(stream)
+      this.#settle(stream, file, reading, live ? reading.head.seq : streams.lastKeptSeq(stream))
+      if (live) this.keepWhole(stream, reading.head.seq)
+    } finally {
+      file.close()
+    }
+  }
+
+  /**
+   * Makes the store's copy of a record anew. Kept lines behind `seq` that the record does not have are another copy's: they are put
+   * beside it first, since somebody was answered about them.
+   */
+  keepWhole(stream: StreamRef, seq: number): void {
+    const { disk, layout, streams } = this.#parts
+    const file = this.#mender.open(stream)
+    if (file === null) return
+    try {
+      const whole = new Map<number, string>()
+      walkRecord(file, EMPTY_HEAD, (links) => {
+        for (const { event, line } of links) whole.set(event.seq, line)
+      })
+      const kept = streams.keptLines(stream, 0)
+      const parted = kept.find((k) => k.seq > seq && whole.get(k.seq) !== k.line)
+      if (parted !== undefined) {
+        const beside = layout.fork(stream, lineHash(kept.at(-1)?.line ?? ''))
+        disk.replace(beside, asText(kept))
+        const message = `the record went on from an older state at event ${parted.seq}; what stood there before is kept as ${basename(beside)}`
+        this.#mender.tell(stream, { kind: 'forked', message, line: null, damage: true })
+      }
+      streams.forgetLines(stream)
+      for (const [at, line] of whole) streams.keepLine(stream, at, line)
     } finally {
       file.close()
     }

@@ -87,21 +87,18 @@ export class Store {
   }
 
   /**
-   * Takes in what git did to the records; inside a write transaction. A file that git adds, removes or replaces changes its
-   * folder; one that a process appends to has told the store itself. Gives back a function that undoes having met, for a
-   * transaction that is rolled back.
+   * Takes in what git did to the records, inside a write transaction that it commits. A file that git adds, removes or replaces
+   * changes its folder; one that a process appends to has told the store itself. False when there was nothing to do, and the
+   * transaction goes on.
    */
-  meetWhatChanged(): () => void {
-    const before = this.#met
+  meetWhatChanged(): boolean {
     const stamp = this.#stamp()
-    if (before !== stamp) {
-      this.parts.meeting.meetAll()
-      if (before === null) this.#forgetOldLines()
-      this.#met = stamp
-    }
-    return () => {
-      this.#met = before
-    }
+    if (this.#met === stamp) return false
+    this.parts.meeting.meetAll()
+    if (this.#met === null) this.#forgetOldLines()
+    this.database.commit()
+    this.#met = stamp
+    return true
   }
 
   /** Forgets the projection and reads every record anew; inside a write transaction. */
@@ -147,8 +144,12 @@ export class Store {
   async keepSightings(sightings: ReadonlyMap<string, Sighting>): Promise<void> {
     if (sightings.size === 0) return
     await retryWhileBusy(() => this.database.begin())
-    for (const [slot, sighting] of sightings) this.parts.leases.putSighting(slot, sighting)
-    this.database.commit()
+    try {
+      for (const [slot, sighting] of sightings) this.parts.leases.putSighting(slot, sighting)
+      this.database.commit()
+    } finally {
+      this.database.rollBack()
+    }
   }
 
   close(): void {

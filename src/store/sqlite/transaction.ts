@@ -109,9 +109,9 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   project(): void {
     const { rows, streams, leases, pausePoint } = this.parts
     for (const { stream, file, before, after, session, lines, changes } of this.#written()) {
-      // Lines that the store kept and the file lost long ago would stand in the way of the new ones.
-      if (before.journal_seq !== before.seq) streams.forgetLines(stream, before.seq)
-      for (const { seq, line } of lines) streams.keepLine(stream, seq, line)
+      // Where the store's copy does not end with the file's, as when a session goes on from an older state, it is made anew.
+      if (before.journal_seq === before.seq) for (const { seq, line } of lines) streams.keepLine(stream, seq, line)
+      else this.parts.meeting.keepWhole(stream, before.seq)
       streams.put(stream, { ...after, ino: file?.ino ?? 0 })
       if (session === undefined) continue
       rows.carryOut(changes)
@@ -130,7 +130,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   undo(): void {
     for (const { stream, file, before } of this.#written()) {
       if (file === null) continue
-      if (before.seq === 0) {
+      if (file.created) {
         this.parts.disk.remove(this.parts.layout.record(stream))
         continue
       }

@@ -44,7 +44,8 @@ export async function carryOut<T>(
     if (answered) {
       const message = `the store could not follow the record (${error instanceof Error ? error.message : error}); the next call takes it in`
       report({ stream: null, where: layout.database, line: null, kind: 'store_behind', message, damage: false })
-      throw error
+      // Not the error itself: a damaged database is answered by doing the work again, and this work is done.
+      throw new Error(message, { cause: error })
     }
     const stands = !(await store.takeBack(transaction))
     store.database.rollBack()
