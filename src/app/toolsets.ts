@@ -21,5 +21,9 @@ export function selectToolsets(named: string | undefined): readonly Operation[] 
       },
     )
   }
-  return operations.filter(({ toolset }) => wanted.includes(toolset))
+  const selected = operations.filter(({ toolset }) => wanted.includes(toolset))
+  if (selected.length > 0) return selected
+  throw new Refusal('invalid_argument', `--toolsets ${wanted.join(',')}: this version has no such tools yet.`, {
+    hint: `There are tools in: ${[...new Set(operations.map(({ toolset }) => toolset))].join(', ')}.`,
+  })
 }

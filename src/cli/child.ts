@@ -11,6 +11,9 @@ const TAIL_COLUMNS = 500
 /** How long output may still come after a command has ended: a process that it left behind may hold the pipe for good. */
 const LAST_OUTPUT_MS = 500
 
+/** How long a command that was told to end may take. */
+const GRACE_MS = 5000
+
 const PASSED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
 
 export interface ChildEnd {
@@ -28,7 +31,7 @@ export interface ChildEnd {
  */
 export async function runChild(
   argv: readonly string[],
-  options: { env: NodeJS.ProcessEnv; stdout: NodeJS.WritableStream },
+  options: { env: NodeJS.ProcessEnv; stdout: NodeJS.WritableStream; stop: AbortSignal },
 ): Promise<ChildEnd> {
   const [file = '', ...args] = argv
   const child = spawn(file, args, { stdio: ['inherit', 'pipe', 'pipe'], env: options.env })
@@ -36,10 +39,26 @@ export async function runChild(
   passOn(child.stdout, options.stdout, tail)
   passOn(child.stderr, process.stderr, tail)
   const stopPassing = passSignals(child)
+  const stopEnding = endOn(options.stop, child)
   try {
     return await ended(child, file, tail)
   } finally {
     stopPassing()
+    stopEnding()
+  }
+}
+
+/** Asks a command to end when it is told to, and sees to it when it does not. */
+function endOn(stop: AbortSignal, child: ChildProcess): () => void {
+  let last: NodeJS.Timeout | undefined
+  const end = () => {
+    child.kill('SIGTERM')
+    last = setTimeout(() => child.kill('SIGKILL'), GRACE_MS)
+  }
+  stop.addEventListener('abort', end, { once: true })
+  return () => {
+    stop.removeEventListener('abort', end)
+    clearTimeout(last)
   }
 }
 

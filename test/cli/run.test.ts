@@ -172,6 +172,21 @@ describe('rutter run', () => {
     expect(session).toMatchObject({ status: 'stopped', end_reason: 'stopped_by_agent', tasks_completed: 1 })
   })
 
+  it('ends the command when an operator stops its session', async () => {
+    const cwd = scratchBook()
+    const running = rutter(['run', '--', node, '-e', 'setTimeout(() => console.log("went on"), 20_000)'], { cwd })
+    let live: string | undefined
+    while (live === undefined) {
+      const { json } = await rutter(['sessions', '--json'], { cwd })
+      live = (json() as { sessions: { session_id: string }[] }).sessions[0]?.session_id
+    }
+    expect((await rutter(['stop', live], { cwd })).status).toBe(0)
+    const { status, stdout, stderr } = await running
+    expect(status).toBe(143)
+    expect(stdout).not.toContain('went on')
+    expect(stderr).toContain('was ended from outside')
+  })
+
   it('frees the slot for the next run', async () => {
     const cwd = scratchBook()
     for (const code of [0, 5]) {

@@ -38,6 +38,7 @@ export const sessionList = operation({
         turns: count,
         cost_usd: z.number().nullable(),
         cost_is_estimated: z.boolean(),
+        turns_without_cost: count,
       }),
     ),
     next_cursor: z.string().nullable(),

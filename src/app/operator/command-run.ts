@@ -33,6 +33,29 @@ export async function beginCommandRun(
   })
 }
 
+/** How often a command's session is looked at, milliseconds. */
+const LOOK_EVERY_MS = 500
+
+/**
+ * Calls `stop` once the session under a running command was ended by an operator, or was lost: the command has no lane to run in any
+ * more. An agent inside that ends its own session is left to finish. Gives a function that ends the watch.
+ */
+export function watchForStop({ ledger }: Context, sessionId: string, stop: () => void): () => void {
+  const timer = setInterval(() => {
+    ledger
+      .read((book) => book.session(sessionId))
+      .then((state) => {
+        if (state?.end_reason == null || state.end_reason === 'stopped_by_agent') return
+        clearInterval(timer)
+        stop()
+      })
+      // A look that fails says nothing about the session; the next one is due in a moment.
+      .catch(() => {})
+  }, LOOK_EVERY_MS)
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
 /** Ends the session of a command that is over. One that its own agent has stopped meanwhile stays as it is. */
 export async function endCommandRun(context: Context, sessionId: string, outcome: CommandOutcome) {
   const failed = outcome.exit_code !== 0

@@ -1,6 +1,6 @@
 import { keepLeases } from '../../app/lease-keeper.ts'
 import { asRefusal } from '../../app/operation.ts'
-import { beginCommandRun, endCommandRun } from '../../app/operator/command-run.ts'
+import { beginCommandRun, endCommandRun, watchForStop } from '../../app/operator/command-run.ts'
 import { exitStatus, runChild } from '../child.ts'
 import type { Cli } from '../command.ts'
 import { defaultSlot } from '../desk.ts'
@@ -12,7 +12,7 @@ export function registerRun(cli: Cli): void {
     .command('run', {
       summary: 'run a command as a session of its own',
       details:
-        'The command holds the slot while it runs; how it ended, and the last lines of its output when it failed, go into the record. It finds RUTTER_SLOT, RUTTER_ROOT and RUTTER_SESSION_ID in its environment, so an agent that it starts is about this session. The exit status is that of the command; 127 when it was not found, 128 and the number of the signal that ended it. With --json, what the command writes goes to standard error, and the result to standard output.',
+        'The command holds the slot while it runs; how it ended, and the last lines of its output when it failed, go into the record. It finds RUTTER_SLOT, RUTTER_ROOT and RUTTER_SESSION_ID in its environment, so an agent that it starts is about this session. rutter stop ends the command too (SIGTERM, after five seconds SIGKILL). The exit status is that of the command; 127 when it was not found, 128 and the number of the signal that ended it. With --json, what the command writes goes to standard error, and the result to standard output.',
       examples: [
         'rutter run -- npm test',
         'rutter run --slot nightly --workflow triage -- claude -p "Work through the open tasks"',
@@ -32,7 +32,14 @@ export function registerRun(cli: Cli): void {
     const stopKeeping = keepLeases(book.ledger, book.settings.lease_seconds, complain)
     out.note(`rutter run: session ${session_id} in slot "${oneLine(slot)}"`)
     const env = { ...process.env, RUTTER_SLOT: slot, RUTTER_ROOT: desk.place.root, RUTTER_SESSION_ID: session_id }
-    const child = await runChild(argv, { env, stdout: isJson ? process.stderr : process.stdout })
+    const stopped = new AbortController()
+    const stopWatching = watchForStop(context, session_id, () => {
+      out.note(`rutter run: session ${session_id} was ended from outside; the command is told to end`)
+      stopped.abort()
+    })
+    const stdout = isJson ? process.stderr : process.stdout
+    const child = await runChild(argv, { env, stdout, stop: stopped.signal })
+    stopWatching()
     stopKeeping()
     const status = exitStatus(child)
     try {

@@ -55,7 +55,8 @@ export function registerSessions(cli: Cli): void {
         String(session.tasks_failed),
         String(session.tasks_skipped),
         String(session.turns),
-        money(session.cost_usd, session.cost_is_estimated),
+        (session.cost_usd !== null && session.turns_without_cost > 0 ? '≥ ' : '') +
+          money(session.cost_usd, session.cost_is_estimated),
       ])
       const [titles = '', ...lines] = table(COLUMNS, rows)
       const more = page.next_cursor === null ? [] : ['', `More: rutter sessions --cursor ${page.next_cursor}`]

@@ -3,13 +3,13 @@ import { reportOf, type SessionReport } from '../../app/report.ts'
 import type { RecordedEvent } from '../../domain/event.ts'
 import type { SessionCommand } from '../../domain/session/commands.ts'
 import type { Cli } from '../command.ts'
-import { grouped, lasting, money, when } from '../format.ts'
+import { grouped, lasting, when } from '../format.ts'
 import { wholeNumber } from '../options.ts'
 import type { Out } from '../out.ts'
 import { statusWord, taskFigures } from '../phrases.ts'
 import { facts, oneLine } from '../text.ts'
 import { timelineLine } from '../timeline.ts'
-import { modelLines } from './stats.ts'
+import { costPhrase, modelLines } from './stats.ts'
 
 type CommandEnd = NonNullable<Extract<SessionCommand, { kind: 'end' }>['command']>
 
@@ -56,12 +56,7 @@ function reportLines(out: Out, report: SessionReport, most: number): string[] {
       ['tasks', `${taskFigures(session)} (${stats.completion_rate}% completed)`],
       ['circuit', session.circuit.state === 'open' ? out.paint('red', 'open') : 'closed'],
       ['turns', `${stats.turns}${stats.tokens === null ? '' : `, ${grouped(stats.tokens.total)} tokens`}`],
-      [
-        'cost',
-        stats.cost_usd === null
-          ? null
-          : `${money(stats.cost_usd, stats.cost_is_estimated)}${stats.cost_is_estimated ? ' (estimated from list prices)' : ''}`,
-      ],
+      ['cost', costPhrase(stats)],
     ]),
     ...modelLines(stats.by_model),
     ...commandLines(out, events),

@@ -3,7 +3,7 @@ import { sessionGetStats } from '../../app/operations/session_get_stats.ts'
 import { currentSessionId } from '../../app/operator/current.ts'
 import type { Cli } from '../command.ts'
 import { grouped, money } from '../format.ts'
-import { facts, oneLine, table } from '../text.ts'
+import { facts, oneLine, plural, table } from '../text.ts'
 
 /** `rutter stats`: the figures of a session. */
 export function registerStats(cli: Cli): void {
@@ -25,7 +25,7 @@ export function registerStats(cli: Cli): void {
         ['tasks', `${stats.total_processed} processed, ${stats.avg_minutes_per_task} min each on average`],
         ['rates', `${stats.completion_rate}% completed, ${stats.failure_rate}% failed, ${stats.skip_rate}% skipped`],
         ['tokens', stats.tokens === null ? null : grouped(stats.tokens.total)],
-        ['cost', cost(stats)],
+        ['cost', costPhrase(stats)],
         ['marked done', `${stats.sync.tasks_marked_done}, counted as completed ${stats.sync.tasks_completed}`],
         [
           'only one of both',
@@ -43,10 +43,11 @@ type Usage = Pick<
   'cost_usd' | 'cost_is_estimated' | 'turns_without_cost'
 >
 
-function cost(usage: Usage): string | null {
+/** The cost as far as it is known, and how far that is. */
+export function costPhrase(usage: Usage): string | null {
   if (usage.cost_usd === null) return null
   const bound =
-    usage.turns_without_cost === 0 ? '' : `, without ${usage.turns_without_cost} turns whose cost is unknown`
+    usage.turns_without_cost === 0 ? '' : `, without ${plural(usage.turns_without_cost, 'turn')} whose cost is unknown`
   return `${money(usage.cost_usd, usage.cost_is_estimated)}${usage.cost_is_estimated ? ' (estimated from list prices)' : ''}${bound}`
 }
 

@@ -58,5 +58,6 @@ export function sessionRow(state: SessionState, leased: boolean) {
     turns: state.usage.turns,
     cost_usd: costView(state.usage),
     cost_is_estimated: state.usage.cost_is_estimated,
+    turns_without_cost: state.usage.turns_without_cost,
   }
 }
