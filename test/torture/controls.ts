@@ -80,7 +80,7 @@ export const controls: readonly Control[] = [
     patches: [
       {
         file: 'src/app/lock.ts',
-        from: 'if (token !== undefined && token < status.lease.token) throw leaseLost(state, status)',
+        from: 'if (token !== undefined && token < state.token) throw leaseLost(state, status ?? null)',
         to: '',
       },
     ],
