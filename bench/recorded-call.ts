@@ -26,17 +26,20 @@ export const bench: Bench = {
     const { bundle: rutter } = ship(folder)
     const floorServer = await bundle('floor-server.ts', folder)
     const ours = await connect([rutter, 'mcp'], join(folder, 'book'))
+    const young = await connect([rutter, 'mcp'], join(folder, 'young-book'))
     const floorAt = async (name: string, answer: FloorAnswer) => {
       writeFileSync(join(folder, `${name}.json`), JSON.stringify(answer))
       return await connect([floorServer, join(folder, `${name}.jsonl`), join(folder, `${name}.json`)], folder)
     }
-    const clients: Connected[] = [ours]
+    const clients: Connected[] = [ours, young]
     try {
       let n = 0
       const task = () => ({ current_task_id: `task-${++n}` })
       const update = () => ours.call('session_update', task())
       const report = () => ours.call('session_update', { tasks_failed: ++n, consecutive_failures: n % 3 })
-      await ours.call('session_initialize', { session_type: 'autonomous' })
+      // No task of this session is ever processed, so its answer stays as short as a session's first.
+      const first = () => young.call('session_update', task())
+      for (const one of [ours, young]) await one.call('session_initialize', { session_type: 'autonomous' })
       say('warming up')
       await times(WARM_UP, update)
       // A failure reported while a task is current is listed with it: from here on answers are as long as they ever get.
@@ -47,38 +50,54 @@ export const bench: Bench = {
       const large = await answerLike(ours)
       const sameSize = await floorAt('same-size', large)
       clients.push(sameSize)
+      const small = await answerLike(young)
+      const youngSize = await floorAt('young-size', small)
+      clients.push(youngSize)
       const contenders = {
         task: update,
         counters: report,
+        first,
         floor: () => floor.call('append', task()),
         sameSize: () => sameSize.call('append', task()),
+        youngSize: () => youngSize.call('append', task()),
       }
-      await times(WARM_UP, contenders.floor)
-      await times(WARM_UP, contenders.sameSize)
+      for (const contender of ['first', 'floor', 'sameSize', 'youngSize'] as const) {
+        await times(WARM_UP, contenders[contender])
+      }
       say('measuring')
       const taken = await takeTurns(ROUNDS, {
         task: () => times(CALLS, contenders.task),
         counters: () => times(CALLS, contenders.counters),
+        first: () => times(CALLS, contenders.first),
         floor: () => times(CALLS, contenders.floor),
         sameSize: () => times(CALLS, contenders.sameSize),
+        youngSize: () => times(CALLS, contenders.youngSize),
         taskThinking: () => times(THOUGHTFUL_CALLS, contenders.task, THINKING_MS),
         floorThinking: () => times(THOUGHTFUL_CALLS, contenders.floor, THINKING_MS),
       })
 
       const least = ['a tool that syncs 300 bytes and answers a small object', taken.floor] as const
+      const first_ = [
+        'session_update { current_task_id } of a session that has processed no task',
+        taken.first,
+      ] as const
       const task_ = ['session_update { current_task_id }', taken.task] as const
       return {
         comparisons: [
           compare('ms', task_, least, AIM),
           compare('ms', ['session_update { tasks_failed, consecutive_failures }', taken.counters], least, AIM),
+          compare('ms', first_, least, AIM),
           compare('ms', task_, ['the same floor with an answer as large as session_update gives', taken.sameSize]),
+          compare('ms', first_, ['the same floor with an answer as large as that', taken.youngSize]),
           compare(
             'ms',
             [`session_update { current_task_id }, ${THINKING_MS} ms after the answer before it`, taken.taskThinking],
             [`the floor, ${THINKING_MS} ms after the answer before it`, taken.floorThinking],
           ),
         ],
-        notes: [`an answer of session_update has ${JSON.stringify(large.answer).length} characters, and is sent twice`],
+        notes: [
+          `an answer of session_update has ${lengthOf(large)} characters, of a session without a processed task ${lengthOf(small)}; it is sent twice`,
+        ],
       }
     } finally {
       for (const { client } of clients) await client.close()
@@ -95,6 +114,10 @@ const SMALL: FloorAnswer = {
     required: ['ok', 'bytes'],
     additionalProperties: false,
   },
+}
+
+function lengthOf({ answer }: FloorAnswer): number {
+  return JSON.stringify(answer).length
 }
 
 /** What Rutter lists for session_update, and answers to it by now. */

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -6,21 +5,8 @@ import { nodeDisk } from '../../src/log/disk.ts'
 import { ensureBook } from '../../src/log/init.ts'
 import { bookLayout } from '../../src/log/layout.ts'
 import { tempFolder } from '../support/book.ts'
+import { git } from '../support/git.ts'
 import { linesOf, plainSteps, verify, walk, write } from './records.ts'
-
-const ENV = {
-  ...process.env,
-  GIT_CONFIG_GLOBAL: '/dev/null',
-  GIT_CONFIG_SYSTEM: '/dev/null',
-  GIT_AUTHOR_NAME: 'a',
-  GIT_AUTHOR_EMAIL: 'a@example.org',
-  GIT_COMMITTER_NAME: 'a',
-  GIT_COMMITTER_EMAIL: 'a@example.org',
-}
-
-function git(cwd: string, ...args: string[]): string {
-  return execFileSync('git', args, { cwd, env: ENV, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-}
 
 /** Two clones of one repository with a book and a record in it, and what each does to them. */
 function twoClones() {

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -6,20 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { parseSettings } from '../../src/domain/settings.ts'
 import { defaultProjectId, findPlace } from '../../src/log/place.ts'
 import { refusalOf, tempFolder } from '../support/book.ts'
-
-const ENV = {
-  ...process.env,
-  GIT_CONFIG_GLOBAL: '/dev/null',
-  GIT_CONFIG_SYSTEM: '/dev/null',
-  GIT_AUTHOR_NAME: 'a',
-  GIT_AUTHOR_EMAIL: 'a@example.org',
-  GIT_COMMITTER_NAME: 'a',
-  GIT_COMMITTER_EMAIL: 'a@example.org',
-}
-
-function git(cwd: string, ...args: string[]): void {
-  execFileSync('git', ['-c', 'protocol.file.allow=always', ...args], { cwd, env: ENV, stdio: 'pipe' })
-}
+import { git } from '../support/git.ts'
 
 function folder(...parts: string[]): string {
   const path = join(...parts)

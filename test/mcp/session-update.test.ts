@@ -1,16 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { connect, everyByte, type Json, type Rutter, recordText, repository, tidyUp } from '../support/mcp-client.ts'
-
-let rutter: Rutter
-let id: string
-
-beforeEach(async () => {
-  rutter = await connect(repository())
-  id = (await rutter.start()).session_id
-})
-afterEach(tidyUp)
+import { describe, expect, it } from 'vitest'
+import { connect, everyByte, type Json, recordText } from '../support/mcp-client.ts'
+import { id, rutter } from '../support/session.ts'
 
 describe('session_update', () => {
   it('changes nothing but last_update when nothing is supplied', async () => {

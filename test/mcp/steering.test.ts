@@ -1,26 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import {
-  connect,
-  everyByte,
-  type Json,
-  type Rutter,
-  recorded,
-  recordText,
-  repository,
-  tidyUp,
-} from '../support/mcp-client.ts'
+import { describe, expect, it } from 'vitest'
+import { connect, everyByte, type Json, type Rutter, recorded, recordText, repository } from '../support/mcp-client.ts'
 import { whisper } from '../support/operator.ts'
-
-let rutter: Rutter
-let id: string
-
-beforeEach(async () => {
-  rutter = await connect(repository())
-  id = (await rutter.start()).session_id
-})
-afterEach(tidyUp)
+import { id, rutter } from '../support/session.ts'
 
 const beat = (by: Rutter = rutter) => by.ok('steering_heartbeat', { session_id: id, status: 'working' })
 const whisperEvents = () => recorded(rutter.root, id).filter(({ type }) => type.startsWith('whisper.'))

@@ -3,46 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { VIOLATIONS } from '../torture/checker.ts'
+import { afterAll, expect, test } from 'vitest'
+import { initialize, startTask, startTaskFatally } from '../torture/calls.ts'
 import { cutPower } from '../torture/forgetful-disk.ts'
-import { bundleWorker, Site, scratchFolder, type Worker } from '../torture/harness.ts'
+import { Site } from '../torture/harness.ts'
 import { randomFrom } from '../torture/random.ts'
 import { mountSmallDisk } from '../torture/tmpfs.ts'
 import type { Fate } from '../torture/worker.ts'
-
-const CLEAN = Object.fromEntries(VIOLATIONS.map((kind) => [kind, 0]))
-const TTL_MS = 150
-
-let folder: string
-let bundle: string
-let site: Site
-beforeAll(async () => {
-  folder = scratchFolder()
-  bundle = await bundleWorker(folder)
-})
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-beforeEach(() => {
-  site = new Site(bundle)
-})
-afterEach(() => site.remove())
-
-async function initialize(worker: Worker, mark = 's'): Promise<string> {
-  const message = await worker.call('session_initialize', { session_type: 'manual', metadata: { mark } }, [
-    `init:${mark}`,
-  ])
-  const result = message?.['result'] as { session_id: string } | undefined
-  if (result === undefined) throw new Error(`No session was started: ${JSON.stringify(message)}`)
-  return result.session_id
-}
-
-function start(worker: Worker, session_id: string, task: string) {
-  return worker.call('session_update', { session_id, current_task_id: task }, [`start:${task}`])
-}
-
-function startFatally(worker: Worker, session_id: string, task: string) {
-  return worker.fatal('session_update', { session_id, current_task_id: task }, [`start:${task}`])
-}
+import { bundle, CLEAN, site, TTL_MS } from './site.ts'
 
 const diesAt = (point: Fate['point'], nth: number): Fate => ({ point, nth, what: 'SIGKILL' })
 const stopsAt = (point: Fate['point'], nth: number): Fate => ({ point, nth, what: 'SIGSTOP' })
@@ -51,11 +19,11 @@ for (const point of ['locked', 'decided', 'mid-append', 'appended', 'synced', 'p
   test(`a process killed at "${point}" loses nothing that it answered, and the next call goes on`, async () => {
     const mortal = await site.ready({ fate: diesAt(point, 3) })
     const session = await initialize(mortal)
-    await start(mortal, session, 'a1')
-    await startFatally(mortal, session, 'a2')
+    await startTask(mortal, session, 'a1')
+    await startTaskFatally(mortal, session, 'a2')
     await mortal.gone
     const heir = await site.ready()
-    expect(await start(heir, session, 'b1')).toHaveProperty('result')
+    expect(await startTask(heir, session, 'b1')).toHaveProperty('result')
     const verdict = await site.verdict()
     expect(verdict.counts).toEqual(CLEAN)
     expect(verdict.findings).toEqual([])
@@ -87,7 +55,7 @@ test('a session that was adopted before its file was synced survives a power cut
   await mortal.gone
   const [session] = site.sessions()
   const heir = await site.ready({ shadow })
-  expect(await start(heir, session!, 'b1')).toHaveProperty('result')
+  expect(await startTask(heir, session!, 'b1')).toHaveProperty('result')
   await site.killAll()
   cutPower(site.records, shadow, randomFrom(1), () => 0)
   rmSync(site.control, { recursive: true })
@@ -114,10 +82,10 @@ test('who slept past its lease is turned away by an adoption that reached the re
   asleep.signal('SIGSTOP')
   await sleep(TTL_MS + 50)
   const mortal = await site.ready({ pid_space: 'space-b', ttl_ms: TTL_MS, fate: diesAt('synced', 1) })
-  await startFatally(mortal, session, 'b1')
+  await startTaskFatally(mortal, session, 'b1')
   await mortal.gone
   asleep.signal('SIGCONT')
-  expect(await start(asleep, session, 'a1')).toMatchObject({ refused: { code: 'lease_lost' } })
+  expect(await startTask(asleep, session, 'a1')).toMatchObject({ refused: { code: 'lease_lost' } })
   expect((await site.verdict()).counts).toEqual(CLEAN)
 })
 
@@ -143,10 +111,10 @@ test('a store that a power cut threw back to an older state still ends the sessi
 test('a store that is deleted in the middle of a write costs no answered call', async () => {
   const slow = await site.ready({ fate: stopsAt('decided', 2) })
   const session = await initialize(slow)
-  await startFatally(slow, session, 'a1')
+  await startTaskFatally(slow, session, 'a1')
   rmSync(site.control, { recursive: true })
   const quick = await site.ready()
-  await start(quick, session, 'b1')
+  await startTask(quick, session, 'b1')
   slow.signal('SIGCONT')
   await slow.next()
   expect((await site.verdict()).counts).toEqual(CLEAN)
@@ -172,10 +140,10 @@ test('a store that is deleted in the middle of a write costs no answered call', 
         const first = await cramped.ready({ fate: stopsAt('truncate', 1) })
         small.fill()
         // The record's last page still has room for an adoption and a task; the store's log has not.
-        await startFatally(first, session, 'a1')
+        await startTaskFatally(first, session, 'a1')
         small.makeRoom()
         const second = await cramped.ready()
-        const answered = start(second, session, 'b1')
+        const answered = startTask(second, session, 'b1')
         await Promise.race([answered, sleep(300)])
         first.signal('SIGCONT')
         await Promise.all([answered, first.next()])

@@ -1,4 +1,5 @@
-import { type Disk, nodeDisk, type OpenFile } from '../../src/log/disk.ts'
+import { type Disk, nodeDisk } from '../../src/log/disk.ts'
+import { diskWith } from '../torture/disk.ts'
 
 /** What a faulty disk is asked before it does something to a record; a throw there is the fault. */
 export interface Faults {
@@ -14,23 +15,7 @@ export interface Faults {
 
 /** The real disk, with faults that can be changed while it is in use. */
 export function faultyDisk(faults: Faults): Disk {
-  return {
-    ...nodeDisk,
-    open(path, create) {
-      throwIf(faults.open?.(create), 'open')
-      const file = nodeDisk.open(path, create)
-      return file === null ? null : faulty(file, faults)
-    },
-  }
-}
-
-function faulty(file: OpenFile, faults: Faults): OpenFile {
-  const { size, ino, created } = file
-  return {
-    size,
-    ino,
-    created,
-    read: (offset, length) => file.read(offset, length),
+  const disk = diskWith(nodeDisk, (file) => ({
     append(bytes) {
       faults.beforeAppend?.()
       const fault = faults.append?.(bytes) ?? null
@@ -46,7 +31,13 @@ function faulty(file: OpenFile, faults: Faults): OpenFile {
       faults.beforeTruncate?.()
       file.truncate(to)
     },
-    close: () => file.close(),
+  }))
+  return {
+    ...disk,
+    open(path, create) {
+      throwIf(faults.open?.(create), 'open')
+      return disk.open(path, create)
+    },
   }
 }
 

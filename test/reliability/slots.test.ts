@@ -1,32 +1,10 @@
-import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { VIOLATIONS } from '../torture/checker.ts'
-import { bundleWorker, Site, scratchFolder } from '../torture/harness.ts'
+import { expect, test } from 'vitest'
+import { initialize, sessionOf, startTask } from '../torture/calls.ts'
+import { CLEAN, site, TTL_MS } from './site.ts'
 
-const CLEAN = Object.fromEntries(VIOLATIONS.map((kind) => [kind, 0]))
-const TTL_MS = 150
 const PROCESSES = 20
 const BEGIN = { session_type: 'autonomous' }
-
-let folder: string
-let bundle: string
-let site: Site
-beforeAll(async () => {
-  folder = scratchFolder()
-  bundle = await bundleWorker(folder)
-})
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-beforeEach(() => {
-  site = new Site(bundle)
-})
-afterEach(() => site.remove())
-
-function sessionOf(message: Record<string, unknown> | null): string {
-  const result = message?.['result'] as { session_id: string } | undefined
-  if (result === undefined) throw new Error(`No session: ${JSON.stringify(message)}`)
-  return result.session_id
-}
 
 test(`of ${PROCESSES} processes that ask for one slot of a new book at once, one gets it and the others are told who has it`, async () => {
   const workers = await Promise.all(Array.from({ length: PROCESSES }, () => site.ready()))
@@ -45,15 +23,13 @@ test(`of ${PROCESSES} processes that ask for one slot of a new book at once, one
 
 test('a holder that sleeps past its lease keeps its slot while its process can be seen', async () => {
   const asleep = await site.ready({ ttl_ms: TTL_MS })
-  const session_id = sessionOf(await asleep.call('session_initialize', BEGIN))
+  const session_id = await initialize(asleep)
   asleep.signal('SIGSTOP')
   await sleep(3 * TTL_MS)
   const other = await site.ready({ ttl_ms: TTL_MS })
   expect(await other.call('session_initialize', BEGIN)).toMatchObject({ refused: { code: 'session_locked' } })
   asleep.signal('SIGCONT')
-  expect(await asleep.call('session_update', { session_id, current_task_id: 't' }, ['start:t'])).toHaveProperty(
-    'result',
-  )
+  expect(await startTask(asleep, session_id, 't')).toHaveProperty('result')
   const verdict = await site.verdict()
   expect(verdict.counts).toEqual(CLEAN)
   expect(verdict).toMatchObject({ adoptions: 0, reclaims: 0 })
@@ -65,7 +41,7 @@ for (const [how, take] of [
 ] as const) {
   test(`a holder that sleeps past its lease out of sight is ${how}, is told so, and writes nothing more`, async () => {
     const asleep = await site.ready({ ttl_ms: TTL_MS, pid_space: 'one' })
-    const session_id = sessionOf(await asleep.call('session_initialize', BEGIN))
+    const session_id = await initialize(asleep)
     asleep.signal('SIGSTOP')
     await sleep(TTL_MS + 50)
     const other = await site.ready({ ttl_ms: 60_000, pid_space: 'another' })

@@ -1,8 +1,9 @@
 import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { initialize, startTask, startTaskFatally } from './calls.ts'
 import type { Verdict, Violation } from './checker.ts'
 import { cutPower } from './forgetful-disk.ts'
-import type { Patch, Site, Worker } from './harness.ts'
+import type { Patch, Site } from './harness.ts'
 import { randomFrom } from './random.ts'
 
 /** A way to break the program, a scenario that must show it, and what the checker must say then. */
@@ -23,16 +24,16 @@ async function sleeper(site: Site): Promise<Verdict> {
   const fate = { point: 'committed', nth: 2, what: 'SIGSTOP' } as const
   const asleep = await site.ready({ ttl_ms: TTL_MS, pid_space: 'space-a', fate })
   const session_id = await initialize(asleep)
-  await asleep.fatal('session_update', { session_id, current_task_id: 'a1' }, ['start:a1'])
+  await startTaskFatally(asleep, session_id, 'a1')
   await sleep(TTL_MS + 100)
 
   const heir = await site.ready({ ttl_ms: TTL_MS, pid_space: 'space-b' })
-  await heir.call('session_update', { session_id, current_task_id: 'b1' }, ['start:b1'])
+  await startTask(heir, session_id, 'b1')
   asleep.signal('SIGCONT')
   // Its first answer came before it slept or comes now, and then the one to this call.
-  await asleep.call('session_update', { session_id, current_task_id: 'a2' }, ['start:a2'])
+  await startTask(asleep, session_id, 'a2')
   await asleep.call('verify')
-  await heir.call('session_update', { session_id, current_task_id: 'b2' }, ['start:b2'])
+  await startTask(heir, session_id, 'b2')
   return await site.verdict({ ttl_ms: TTL_MS })
 }
 
@@ -41,12 +42,12 @@ function death(point: 'mid-append' | 'synced'): (site: Site) => Promise<Verdict>
   return async (site) => {
     const mortal = await site.ready({ fate: { point, nth: 3, what: 'SIGKILL' } })
     const session_id = await initialize(mortal)
-    await mortal.call('session_update', { session_id, current_task_id: 'a1' }, ['start:a1'])
-    await mortal.call('session_update', { session_id, current_task_id: 'a2' }, ['start:a2'])
+    await startTask(mortal, session_id, 'a1')
+    await startTask(mortal, session_id, 'a2')
     await mortal.gone
     const heir = await site.ready()
-    await heir.call('session_update', { session_id, current_task_id: 'b1' }, ['start:b1'])
-    await heir.call('session_update', { session_id, current_task_id: 'b2' }, ['start:b2'])
+    await startTask(heir, session_id, 'b1')
+    await startTask(heir, session_id, 'b2')
     return await site.verdict()
   }
 }
@@ -57,21 +58,12 @@ async function darkness(site: Site): Promise<Verdict> {
   const worker = await site.ready({ shadow })
   const session_id = await initialize(worker)
   for (let i = 1; i <= 5; i++) {
-    await worker.call('session_update', { session_id, current_task_id: `a${i}` }, [`start:a${i}`])
+    await startTask(worker, session_id, `a${i}`)
   }
   await worker.kill()
   cutPower(site.records, shadow, randomFrom(1), () => 0)
   rmSync(site.control, { recursive: true })
   return await site.verdict({ shadow, boot_id: 'boot-2' })
-}
-
-async function initialize(worker: Worker): Promise<string> {
-  const message = await worker.call('session_initialize', { session_type: 'autonomous', metadata: { mark: 's' } }, [
-    'init:s',
-  ])
-  const result = message?.['result'] as { session_id: string } | undefined
-  if (result === undefined) throw new Error(`No session was started: ${JSON.stringify(message)}`)
-  return result.session_id
 }
 
 export const controls: readonly Control[] = [

@@ -6,6 +6,7 @@ import { type Disk, nodeDisk } from '../../src/log/disk.ts'
 import type { PausePoint } from '../../src/store/sqlite/read-transaction.ts'
 import { AnswerFile } from './answers.ts'
 import { runAtRandom } from './chaos.ts'
+import { diskWith } from './disk.ts'
 import { ForgetfulDisk } from './forgetful-disk.ts'
 import { randomFrom } from './random.ts'
 import { jumpingClock, openRig, processesIn } from './rig.ts'
@@ -56,44 +57,18 @@ function meetFate(point: Fate['point']): void {
 function mortal(disk: Disk): Disk {
   const point = config.fate?.point
   if (point !== 'mid-append' && point !== 'truncate') return disk
-  return {
-    ...bound(disk),
-    open(path, create) {
-      const file = disk.open(path, create)
-      if (file === null) return null
-      const { size, ino, created } = file
-      return {
-        size,
-        ino,
-        created,
-        read: (offset, length) => file.read(offset, length),
-        append: (bytes) => {
-          const half = Math.ceil(bytes.length / 2)
-          file.append(bytes.subarray(0, half))
-          meetFate('mid-append')
-          file.append(bytes.subarray(half))
-        },
-        sync: (...how) => file.sync(...how),
-        truncate: (to) => {
-          meetFate('truncate')
-          file.truncate(to)
-        },
-        close: () => file.close(),
-      }
+  return diskWith(disk, (file) => ({
+    append: (bytes) => {
+      const half = Math.ceil(bytes.length / 2)
+      file.append(bytes.subarray(0, half))
+      meetFate('mid-append')
+      file.append(bytes.subarray(half))
     },
-  }
-}
-
-function bound(disk: Disk): Disk {
-  return {
-    open: (path, create) => disk.open(path, create),
-    list: (folder) => disk.list(folder),
-    folderStamp: (folder) => disk.folderStamp(folder),
-    stat: (path) => disk.stat(path),
-    makeFolder: (folder) => disk.makeFolder(folder),
-    remove: (path) => disk.remove(path),
-    replace: (path, content) => disk.replace(path, content),
-  }
+    truncate: (to) => {
+      meetFate('truncate')
+      file.truncate(to)
+    },
+  }))
 }
 
 const context = openRig({

@@ -1,13 +1,11 @@
 import * as z from 'zod'
 import { leaseExpiresAt } from '../../domain/lease.ts'
-import { decide } from '../../domain/session/decide.ts'
+import type { SessionCommand } from '../../domain/session/commands.ts'
 import { WHISPER_PRIORITIES } from '../../domain/session/events.ts'
-import { hasEnded } from '../../domain/session/state.ts'
+import { hasEnded, type SessionState, type Whisper } from '../../domain/session/state.ts'
 import { inOrderOfUrgency } from '../../domain/session/whispers.ts'
-import { holdSlot, writeWithGrants } from '../lock.ts'
+import { change } from '../call.ts'
 import { operation } from '../operation.ts'
-import { record } from '../record.ts'
-import { existing } from '../resolve.ts'
 import { count, idText, MAX_TEXT, WRITES } from '../shapes.ts'
 
 export const steeringHeartbeat = operation({
@@ -39,12 +37,15 @@ export const steeringHeartbeat = operation({
   }),
   annotations: WRITES,
   async run(context, input) {
-    return await writeWithGrants(context, async (book, grants) => {
-      const found = await existing(book, input.session_id)
-      const state = await holdSlot(book, context, found, grants)
-      const whispers = hasEnded(state) ? [] : inOrderOfUrgency(state.whispers_waiting)
-      const events = decide(state, { kind: 'hand_over_whispers' }, context.connection.actor)
-      await record(book, context, state, events)
+    let whispers: Whisper[] = []
+    const call = {
+      session_id: input.session_id,
+      command: async (state: SessionState): Promise<SessionCommand> => {
+        whispers = hasEnded(state) ? [] : inOrderOfUrgency(state.whispers_waiting)
+        return { kind: 'hand_over_whispers' }
+      },
+    }
+    return await change(context, call, async (state, book) => {
       await book.putHeartbeat(state.session_id, {
         at: context.clock.now(),
         status: input.status,

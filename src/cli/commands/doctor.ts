@@ -1,10 +1,11 @@
 import { asRefusal } from '../../app/operation.ts'
 import { noBook } from '../../app/operator/book.ts'
 import { type Complaint, examineBook } from '../../app/operator/doctor.ts'
-import { type Cli, REFUSED } from '../command.ts'
+import type { Cli } from '../command.ts'
 import type { Desk } from '../desk.ts'
+import { answerExamination, foundLines } from '../findings.ts'
 import { examineGit, gitVersion } from '../git.ts'
-import { progressBar } from '../progress.ts'
+import { withProgressBar } from '../progress.ts'
 import { oneLine, plural } from '../text.ts'
 
 /** `rutter doctor`: what is wrong with a book and its surroundings, and how to mend it. */
@@ -35,24 +36,22 @@ export function registerDoctor(cli: Cli): void {
       environment,
       findings: complaints,
     }
-    desk.answer(result, () => [
+    return answerExamination(desk, result, (verdict) => [
       `Book ${oneLine(desk.place.bot)}`,
       `Node ${environment.node}, SQLite ${environment.sqlite}, git ${environment.git ?? 'not found'}, ${environment.platform}`,
       ...complaints.flatMap((complaint) => ['', ...complaintLines(desk, complaint)]),
       '',
-      wrong.length === 0
-        ? desk.out.paint('green', 'Nothing is wrong.')
-        : desk.out.paint('red', `${plural(wrong.length, 'thing')} wrong.`),
+      verdict(result.ok ? 'Nothing is wrong.' : `${plural(wrong.length, 'thing')} wrong.`),
     ])
-    return wrong.length === 0 ? 0 : REFUSED
   })
 }
 
 async function examine(desk: Desk, fix: boolean, restore: boolean): Promise<Complaint[]> {
-  const bar = progressBar('verifying')
   try {
     const context = desk.operator()
-    const inBook = await examineBook(context, { fix, restore, onProgress: bar.update })
+    const inBook = await withProgressBar('verifying', (onProgress) =>
+      examineBook(context, { fix, restore, onProgress }),
+    )
     return [...mendedOnOpening(desk), ...examineGit(desk.place, desk.layout), ...inBook]
   } catch (error) {
     const { code, message, hint } = asRefusal(error)
@@ -60,8 +59,6 @@ async function examine(desk: Desk, fix: boolean, restore: boolean): Promise<Comp
     if (code === 'internal') throw error
     const check = code === 'invalid_argument' ? 'settings' : 'store'
     return [{ check, level: 'wrong', where: desk.place.bot, message, mend: hint ?? null, mended: null }]
-  } finally {
-    bar.done()
   }
 }
 
@@ -77,17 +74,16 @@ function mendedOnOpening(desk: Desk): Complaint[] {
   }))
 }
 
-function complaintLines({ out }: Desk, { level, where, message, mend, mended }: Complaint): string[] {
-  const mark =
-    mended !== null
-      ? out.paint('green', 'mended')
-      : level === 'wrong'
-        ? out.paint('red', 'wrong')
-        : out.paint('yellow', 'note')
-  return [
-    `${mark}  ${oneLine(where)}`,
-    `  ${oneLine(message)}`,
-    ...(mended !== null ? [`  Done: ${oneLine(mended)}`] : []),
-    ...(mend !== null && (mended === null || level === 'note') ? [`  ${oneLine(mend)}`] : []),
+function complaintLines(desk: Desk, { level, where, message, mend, mended }: Complaint): string[] {
+  const below = [
+    ...(mended !== null ? [`Done: ${mended}`] : []),
+    ...(mend !== null && (mended === null || level === 'note') ? [mend] : []),
   ]
+  const [mark, colour] =
+    mended !== null
+      ? (['mended', 'green'] as const)
+      : level === 'wrong'
+        ? (['wrong', 'red'] as const)
+        : (['note', 'yellow'] as const)
+  return foundLines(desk, { mark, colour, where, message }, below)
 }

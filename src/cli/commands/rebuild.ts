@@ -1,6 +1,6 @@
 import type { Cli } from '../command.ts'
 import { duration, grouped } from '../format.ts'
-import { progressBar } from '../progress.ts'
+import { withProgressBar } from '../progress.ts'
 import { plural } from '../text.ts'
 
 /** `rutter rebuild`: the store anew from the records. */
@@ -13,10 +13,8 @@ export function registerRebuild(cli: Cli): void {
   })
   cli.action<[], object>(command, async (desk) => {
     const { ledger } = desk.operator()
-    const bar = progressBar('rebuilding')
     const started = performance.now()
-    const { streams, events } = await ledger.rebuild(bar.update)
-    bar.done()
+    const { streams, events } = await withProgressBar('rebuilding', (update) => ledger.rebuild(update))
     const took = Math.round(performance.now() - started)
     desk.answer({ streams, events, duration_ms: took }, () => [
       `Computed again from ${plural(streams, 'record')} with ${grouped(events)} events, in ${duration(took)}.`,

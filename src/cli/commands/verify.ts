@@ -1,10 +1,12 @@
 import { mendOf } from '../../app/operator/doctor.ts'
 import { existing } from '../../app/resolve.ts'
 import type { Finding } from '../../ports/ledger.ts'
-import { type Cli, REFUSED } from '../command.ts'
+import type { Cli } from '../command.ts'
+import type { Desk } from '../desk.ts'
+import { answerExamination, foundLines } from '../findings.ts'
 import { grouped } from '../format.ts'
-import { progressBar } from '../progress.ts'
-import { oneLine, plural } from '../text.ts'
+import { withProgressBar } from '../progress.ts'
+import { plural } from '../text.ts'
 
 /** `rutter verify`: whether every record is as it was written. */
 export function registerVerify(cli: Cli): void {
@@ -18,9 +20,7 @@ export function registerVerify(cli: Cli): void {
     .argument('[id...]', 'only these sessions')
   cli.action<[string[]], object>(command, async (desk, [ids]) => {
     const { ledger } = desk.operator()
-    const bar = progressBar('verifying')
-    const report = await ledger.verify(bar.update)
-    bar.done()
+    const report = await withProgressBar('verifying', (update) => ledger.verify(update))
     // Asked of the record itself: a look at the store would mend a cut end, and this command changes nothing.
     for (const id of ids) {
       const { events } = await ledger.history({ kind: 'session', id })
@@ -32,19 +32,19 @@ export function registerVerify(cli: Cli): void {
       ids.length === 0
         ? `${plural(report.streams, 'record')}, ${grouped(report.events)} events`
         : plural(ids.length, 'record')
-    desk.answer({ ...report, findings, ok: damaged.length === 0 }, () => [
-      ...findings.flatMap((finding) => findingLines(desk.out.paint, finding)),
-      damaged.length === 0
-        ? `${checked}: ${desk.out.paint('green', ids.length === 1 ? 'whole' : 'all whole')}`
-        : `${checked}: ${desk.out.paint('red', `${plural(damaged.length, 'damage')} found`)}`,
+    const result = { ...report, findings, ok: damaged.length === 0 }
+    return answerExamination(desk, result, (verdict) => [
+      ...findings.flatMap((finding) => findingLines(desk, finding)),
+      result.ok
+        ? `${checked}: ${verdict(ids.length === 1 ? 'whole' : 'all whole')}`
+        : `${checked}: ${verdict(`${plural(damaged.length, 'damage')} found`)}`,
     ])
-    return damaged.length === 0 ? 0 : REFUSED
   })
 }
 
-function findingLines(paint: (style: 'red' | 'yellow', text: string) => string, finding: Finding): string[] {
+function findingLines(desk: Desk, finding: Finding): string[] {
   const { where, line, message, damage } = finding
-  const mark = damage ? paint('red', 'damage') : paint('yellow', 'note')
-  const place = `${oneLine(where)}${line === null ? '' : `:${line}`}`
-  return [`${mark}  ${place}`, `  ${oneLine(message)}`, `  ${mendOf(finding)}`]
+  const place = line === null ? where : `${where}:${line}`
+  const [mark, colour] = damage ? (['damage', 'red'] as const) : (['note', 'yellow'] as const)
+  return foundLines(desk, { mark, colour, where: place, message }, [mendOf(finding)])
 }
