@@ -1,16 +1,20 @@
 import { type Connection, type Context, newConnection } from './app/context.ts'
 import type { Actor } from './domain/event.ts'
+import { GLOBAL_PROJECT } from './domain/memory/room.ts'
+import { Refusal } from './domain/refusal.ts'
 import { nodeDisk } from './log/disk.ts'
 import { ensureBook } from './log/init.ts'
 import { bookLayout } from './log/layout.ts'
-import { defaultProjectId, findPlace, type Place } from './log/place.ts'
+import { defaultProjectId, findPlace, globalPlace, type Place } from './log/place.ts'
 import { asUnavailable } from './log/unavailable.ts'
 import { systemClock } from './machine/clock.ts'
+import { systemIdentity } from './machine/identity.ts'
 import { eventIds } from './machine/ids.ts'
 import { listPrices } from './machine/prices.ts'
 import { systemProcesses } from './machine/processes.ts'
 import { secretRedactor } from './machine/redactor.ts'
-import { SqliteLedger } from './store/sqlite/ledger.ts'
+import { vocabularyTokens } from './machine/tokens.ts'
+import { SqliteLedger, type SqliteLedgerOptions } from './store/sqlite/ledger.ts'
 
 /** A project's book, opened: what every connection of this process shares. */
 export interface Book extends Omit<Context, 'connection'> {
@@ -20,26 +24,39 @@ export interface Book extends Omit<Context, 'connection'> {
   connect(actor: Actor, slot: string, runsAs?: string | null): Context & { connection: Connection }
 }
 
+export interface OpenOptions {
+  /** The id of a project that has none yet; the default is made from its place. */
+  readonly project_id?: string | undefined
+  /** What is put in the place of the embedded ledger's own parts, for whoever measures it. */
+  readonly ledger?: Pick<SqliteLedgerOptions, 'disk' | 'pausePoint'>
+}
+
 /**
  * Builds the adapters and hands them in; the one place that knows them. Creates the book's files where they are missing, so that
  * an agent pointed at a fresh repository just works.
  */
-export function openBook(start: string, options: { project_id?: string | undefined } = {}): Book {
+export function openBook(start: string, options: OpenOptions = {}): Book {
   const place = findPlace(start)
   const layout = bookLayout(place.bot)
   const prepare = () => ensureBook(nodeDisk, layout, options.project_id ?? defaultProjectId(place))
   try {
     const { settings, created } = prepare()
     const clock = systemClock()
+    const newId = eventIds()
+    const ours = {
+      clock,
+      processes: systemProcesses(),
+      lease_ttl_ms: settings.lease_seconds * 1000,
+      newId,
+      ...options.ledger,
+    }
     const ledger = new SqliteLedger({
       project_id: settings.project_id,
       place: place.id,
       layout,
-      clock,
-      processes: systemProcesses(),
-      lease_ttl_ms: settings.lease_seconds * 1000,
       prepare,
-      newId: eventIds(),
+      global: globalLedger(ours),
+      ...ours,
     })
     const shared = {
       ledger,
@@ -48,6 +65,8 @@ export function openBook(start: string, options: { project_id?: string | undefin
       redactor: secretRedactor({ patterns: settings.redact }),
       settings,
       random: Math.random,
+      identity: systemIdentity(newId),
+      tokens: vocabularyTokens(),
     }
     const connect = (actor: Actor, slot: string, runsAs: string | null = null) => ({
       ...shared,
@@ -57,4 +76,21 @@ export function openBook(start: string, options: { project_id?: string | undefin
   } catch (error) {
     throw asUnavailable(error, layout)
   }
+}
+
+/** The book that all projects of this user share. It is not touched before something global is read or saved. */
+function globalLedger(parts: Omit<SqliteLedgerOptions, 'project_id' | 'place' | 'layout' | 'prepare'>): SqliteLedger {
+  const place = globalPlace()
+  const layout = bookLayout(place.bot)
+  const prepare = () => {
+    try {
+      ensureBook(nodeDisk, layout, 'global')
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      // To whoever calls for a project it is no argument of theirs that is wrong.
+      const hint = error.hint === undefined ? {} : { hint: error.hint }
+      throw new Refusal('store_unavailable', error.message, { ...hint, cause: error })
+    }
+  }
+  return new SqliteLedger({ project_id: GLOBAL_PROJECT, place: place.id, layout, prepare, ...parts })
 }

@@ -16,6 +16,7 @@ export const settingsSchema = z.strictObject({
     .default(60)
     .describe('How long a lock outlives its last renewal where its holder cannot be looked at.'),
   strict_projects: z.boolean().default(false).describe('Refuse memory writes to projects that are not known yet.'),
+  approval_seconds: z.int().min(5).max(3600).default(60).describe('How long a token for one global write is good for.'),
   redact: z
     .array(z.string())
     .default([])

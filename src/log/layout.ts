@@ -18,6 +18,8 @@ export function bookLayout(botFolder: string) {
     control,
     database: join(control, 'rutter.db'),
     torn: join(control, 'torn'),
+    /** What a write in two books is about to add to both. */
+    pending: join(control, 'pending.json'),
     folder: (kind: StreamRef['kind']) => join(workspace, FOLDERS[kind]),
     record: (stream: StreamRef) => join(workspace, FOLDERS[stream.kind], `${stream.id}.jsonl`),
     /** The other copy of a stream that forked: same folder, so that it is versioned too. */

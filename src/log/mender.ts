@@ -1,9 +1,10 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { StreamRef } from '../domain/event.ts'
 import type { Finding } from '../ports/ledger.ts'
 import type { Observation } from './chain.ts'
 import type { Disk, OpenFile } from './disk.ts'
 import type { BookLayout } from './layout.ts'
+import { lineHash } from './line.ts'
 import type { ByteRange, Reading } from './record.ts'
 
 export interface MenderParts {
@@ -26,15 +27,11 @@ export class RecordMender {
     return this.#parts.disk.open(this.#parts.layout.record(stream), false)
   }
 
-  /** By name and not by an open file: mending may have put another in its place. */
-  append(stream: StreamRef, text: string): void {
-    const file = this.open(stream)
-    try {
-      file?.append(Buffer.from(text))
-      file?.sync()
-    } finally {
-      file?.close()
-    }
+  /** Keeps another copy of a record beside it; gives the name of the file. */
+  putBeside(stream: StreamRef, copy: string | Uint8Array): string {
+    const path = this.#parts.layout.fork(stream, lineHash(copy))
+    this.#parts.disk.replace(path, copy)
+    return basename(path)
   }
 
   /** What stands behind the last whole step was never answered: it is put aside. A missing line feed is added. */

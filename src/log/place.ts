@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
-import { hostname } from 'node:os'
-import { basename, dirname, join, resolve } from 'node:path'
+import { homedir, hostname } from 'node:os'
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import { Refusal } from '../domain/refusal.ts'
 
 /** Where a project's book is, and what kind of place that is. */
@@ -34,6 +34,15 @@ export function findPlace(start: string): Place {
   return main === repository ? place(repository, true, null) : place(main, true, repository)
 }
 
+/** Where the book is that all of a user's projects share: `rutter` in the data folder, by the XDG base directory rules. */
+export function globalPlace(env: Readonly<Record<string, string | undefined>> = process.env): Place {
+  const given = env['XDG_DATA_HOME']
+  // A relative path is to be ignored, say the rules.
+  const data = given !== undefined && isAbsolute(given) ? given : join(homedir(), '.local', 'share')
+  const bot = join(data, 'rutter')
+  return { root: bot, bot, is_git: false, linked_worktree: null, id: placeId(bot) }
+}
+
 /** A project id that two clones of one repository agree on: the name of its origin, else of its folder. */
 export function defaultProjectId(place: Place): string {
   const name = originName(place) ?? basename(place.root)
@@ -47,9 +56,12 @@ export function defaultProjectId(place: Place): string {
 
 function place(root: string, isGit: boolean, linkedWorktree: string | null): Place {
   const bot = join(root, '.bot')
-  // Two machines may have their books at the same path, as containers do.
-  const id = hash('sha256', `${hostname()}\n${bot}`, 'hex').slice(0, 16)
-  return { root, bot, is_git: isGit, linked_worktree: linkedWorktree, id }
+  return { root, bot, is_git: isGit, linked_worktree: linkedWorktree, id: placeId(bot) }
+}
+
+/** Two machines may have their books at the same path, as containers do. */
+function placeId(bot: string): string {
+  return hash('sha256', `${hostname()}\n${bot}`, 'hex').slice(0, 16)
 }
 
 /** The worktree that has the repository itself. A bare repository has none: then each worktree keeps its own book. */

@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path'
 import type { StreamRef } from '../domain/event.ts'
+import { isMemoryEvent } from '../domain/memory/events.ts'
 import { isSessionEvent } from '../domain/session/events.ts'
 import type { Finding, Progress, VerifyReport } from '../ports/ledger.ts'
 import { EMPTY_HEAD, endsAt, type Head, type Observation } from './chain.ts'
@@ -76,7 +77,8 @@ function verifyRecord(disk: Disk, path: string, known: Head | undefined, tell: (
         for (const { event, understood, head } of links) {
           // Line ends that a checkout converted move every line and change none.
           if (head.seq === known?.seq && head.hash === known.hash) isKnownThere = true
-          if (understood && !isSessionEvent(event)) unknown.set(event.type, (unknown.get(event.type) ?? 0) + 1)
+          if (understood && !isSessionEvent(event) && !isMemoryEvent(event))
+            unknown.set(event.type, (unknown.get(event.type) ?? 0) + 1)
         }
       },
       { remember: true },

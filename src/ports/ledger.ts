@@ -1,8 +1,10 @@
 import type { Actor, NewEvent, RecordedEvent, StreamRef } from '../domain/event.ts'
 import type { Lease } from '../domain/lease.ts'
+import type { PurgeableText } from '../domain/memory/purged.ts'
 import type { SessionState, SessionStatus } from '../domain/session/state.ts'
 import type { TaskSync } from '../domain/session/statistics.ts'
 import type { Task, TaskStatus } from '../domain/task.ts'
+import type { MemoryReader } from './memory.ts'
 
 /** Live figures of a session that are no history: they are in the store, never in the record. */
 export interface Heartbeat {
@@ -36,6 +38,8 @@ export interface SessionFilter {
 
 /** What can be asked inside one consistent look at the book. */
 export interface LedgerReader {
+  /** What was learned, of every project that this book keeps. */
+  readonly memory: MemoryReader
   session(id: string): Promise<SessionState | undefined>
   /** Newest first. */
   sessions(filter: SessionFilter): Promise<SessionState[]>
@@ -58,7 +62,7 @@ export interface LedgerWriter extends LedgerReader {
   /**
    * Adds events to the end of a stream, as one step: after a crash either all of them are there or none.
    * They are on disk when the write that they belong to returns.
-   * An empty list appends nothing. `session` sees the events at once; lists, tasks and counted turns do so after the write.
+   * An empty list appends nothing. `session` sees the events at once; lists, tasks, counted turns and memory do so after the write.
    */
   append(stream: StreamRef, events: readonly NewEvent[], by: { actor: Actor; at: string }): Promise<void>
   /**
@@ -67,6 +71,8 @@ export interface LedgerWriter extends LedgerReader {
    */
   grant(slot: string, sessionId: string): Promise<Lease>
   release(slot: string): Promise<void>
+  /** The stream that takes what this clone learns outside any session. */
+  memoryStream(): Promise<StreamRef>
   putHeartbeat(sessionId: string, heartbeat: Heartbeat): Promise<void>
 }
 
@@ -115,6 +121,17 @@ export interface Progress {
   readonly total: number
 }
 
+/** What was done to take a text out of a book for good. */
+export interface Purged {
+  /** Lines that had it, and records, or copies of records, that they were in. */
+  readonly lines: number
+  readonly records: number
+  /** Files that had been put aside, and were removed. */
+  readonly copies: number
+  /** False where the store's files may still hold words of it, since somebody reads from them. */
+  readonly is_scrubbed: boolean
+}
+
 /**
  * A book: the log and the store on it, behind one door. Whether they are files and SQLite or tables in PostgreSQL is not to be
  * known from here up. Every method may throw a `Refusal` with `store_unavailable`, and then nothing was changed.
@@ -126,6 +143,12 @@ export interface Ledger {
   /** One write transaction. `work` runs alone: it sees the book as it is and may be called again if the book had to be reopened. */
   write<T>(work: (book: LedgerWriter) => Promise<T>): Promise<T>
   read<T>(work: (book: LedgerReader) => Promise<T>): Promise<T>
+  /** A write in this book and in the one that all projects share, as a single step: after a crash both have it or neither. */
+  writeWithGlobal<T>(work: (book: LedgerWriter, global: LedgerWriter) => Promise<T>): Promise<T>
+  /** `global` is `null` as long as nothing was ever saved there. */
+  readWithGlobal<T>(work: (book: LedgerReader, global: LedgerReader | null) => Promise<T>): Promise<T>
+  /** Makes sure that the shared book can be written; creates it where there is none. */
+  openGlobal(): Promise<void>
   /** Renews every lease that this process holds, so that those who cannot see the process know that it lives. */
   renewLeases(): Promise<void>
   /** The events of a stream after a cursor, from the log itself, in pages; an empty page means that there are no more yet. */
@@ -138,6 +161,12 @@ export interface Ledger {
   lacking(): Promise<readonly Finding[]>
   /** Writes such lines back to the log; gives their number, 0 where they do not fit what stands there. */
   writeBack(stream: StreamRef): Promise<number>
+  /**
+   * Takes a text out of the records for good: the one thing that changes what was recorded. `record` first writes that it was
+   * forgotten. Refused with `session_locked`, and nothing changed, while a session runs whose record has the text. Doing it again
+   * finishes what a crash cut short. For `GLOBAL_PROJECT`, in the book that all projects share.
+   */
+  purge(text: PurgeableText, record: (book: LedgerWriter) => Promise<void>): Promise<Purged>
   /** Repairs of records that happened since this process opened the book, for whoever reports them. */
   repairs(): readonly Finding[]
   close(): Promise<void>

@@ -21,6 +21,7 @@ test('fills in everything but the id of the project', () => {
     max_consecutive_failures: 3,
     lease_seconds: 60,
     strict_projects: false,
+    approval_seconds: 60,
     redact: [],
   })
 })

@@ -1,4 +1,5 @@
 import type { StreamRef } from '../event.ts'
+import type { SearchDoc } from '../memory/search-doc.ts'
 import { mergeTask, type Task } from '../task.ts'
 import type { SessionEvent } from './events.ts'
 import { evolve } from './evolve.ts'
@@ -27,6 +28,7 @@ export function mergeReport(known: TaskReport | undefined, news: TaskReport): Ta
 export type Change =
   | { readonly table: 'task_reports'; readonly report: TaskReport }
   | { readonly table: 'turn_requests'; readonly session_id: string; readonly request_id: string }
+  | { readonly table: 'search_docs'; readonly doc: Omit<SearchDoc, 'project_id'> }
 
 /** The session and the rows beside it after some more events. */
 export interface Projection {
@@ -34,15 +36,22 @@ export interface Projection {
   readonly changes: readonly Change[]
 }
 
-/** Computes what a store must hold after `events` were appended to a session that stood at `before`. */
-export function project(before: SessionState | undefined, events: readonly SessionEvent[]): Projection {
+/**
+ * Computes what a store must hold after `events` were appended to a session that stood at `before`. `until` is the time of the last
+ * event of their step, of whatever kind: what was learned in a session moves its time on, and nothing else.
+ */
+export function project(
+  before: SessionState | undefined,
+  events: readonly SessionEvent[],
+  until: string = '',
+): Projection {
   let state = before ?? initialState
   const changes: Change[] = []
   for (const event of events) {
     state = evolve(state, event)
     changes.push(...rowsOf(event, state.session_id))
   }
-  return { state, changes }
+  return { state: until > state.last_at ? { ...state, last_at: until } : state, changes }
 }
 
 function rowsOf(event: SessionEvent, sessionId: string): Change[] {
@@ -59,9 +68,28 @@ function rowsOf(event: SessionEvent, sessionId: string): Change[] {
       ...more,
     },
   })
+  const found = (kind: SearchDoc['kind'], id: string, title: string, text: string): Change => ({
+    table: 'search_docs',
+    doc: { kind, id, scope: 'project', focus: null, session_id: sessionId, at: event.at, title, text },
+  })
   switch (event.type) {
-    case 'task.added':
-      return [report(event.data.task_id, { title: event.data.title })]
+    case 'session.started': {
+      const { workflow, metadata } = event.data
+      const words = Object.entries(metadata).map(([name, value]) => `${name}: ${value}`)
+      return workflow === null && words.length === 0
+        ? []
+        : [found('session', sessionId, workflow ?? sessionId, words.join('\n'))]
+    }
+    case 'task.added': {
+      const { task_id, title } = event.data
+      return [report(task_id, { title }), found('task', `${sessionId}/${task_id}`, title, task_id)]
+    }
+    case 'task.failed':
+    case 'task.skipped': {
+      const { message, kind, detail } = event.data.error
+      const text = [event.data.task_id, kind, detail].filter((part) => part !== null).join('\n')
+      return [found('error', `${sessionId}/${event.seq}`, message, text)]
+    }
     case 'task.started':
       return [report(event.data.task_id, { status: 'in_progress' })]
     case 'task.marked_done':

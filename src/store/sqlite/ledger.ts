@@ -1,19 +1,27 @@
 import { v7 } from 'uuid'
 import type { RecordedEvent, StreamRef } from '../../domain/event.ts'
+import { Refusal } from '../../domain/refusal.ts'
 import { nodeDisk } from '../../log/disk.ts'
-import { isStreamId } from '../../log/layout.ts'
-import { readPage } from '../../log/page.ts'
+import { pageOf } from '../../log/page.ts'
 import { asUnavailable } from '../../log/unavailable.ts'
 import type { Cursor, Finding, Ledger, LedgerReader, LedgerWriter, Progress, VerifyReport } from '../../ports/ledger.ts'
 import { isUnreadable } from './database.ts'
+import { carryOutPair, finishPair } from './pair-write.ts'
+import { prepareToPurge, purge } from './purge.ts'
 import { ReadTransaction } from './read-transaction.ts'
 import { Store, type StoreOptions } from './store.ts'
 import { examine, examineAgain } from './verify.ts'
-import { lackingRecords, writeBack } from './write-back.ts'
 import { carryOut } from './write-path.ts'
 
 type Defaulted = 'disk' | 'newId' | 'pausePoint'
-export type SqliteLedgerOptions = Omit<StoreOptions, Defaulted | 'report'> & Partial<Pick<StoreOptions, Defaulted>>
+export type SqliteLedgerOptions = Omit<StoreOptions, Defaulted | 'report'> &
+  Partial<Pick<StoreOptions, Defaulted>> & {
+    /** The book that all projects share; without it nothing can be saved for all of them. */
+    readonly global?: SqliteLedger
+  }
+
+/** For work that meets records itself, or wants them as they are. */
+const UNMET = { meet: false }
 
 /** The embedded ledger: records in files, the projection in SQLite, one writer at a time over all processes. */
 export class SqliteLedger implements Ledger {
@@ -21,6 +29,7 @@ export class SqliteLedger implements Ledger {
   readonly place: string
   readonly #options: StoreOptions
   readonly #findings: Finding[] = []
+  readonly #global: SqliteLedger | null
   #store: Store | null = null
   /** One connection serves one transaction at a time; callers of the same process wait in line here. */
   #line: Promise<unknown> = Promise.resolve()
@@ -28,6 +37,7 @@ export class SqliteLedger implements Ledger {
   constructor(options: SqliteLedgerOptions) {
     this.project_id = options.project_id
     this.place = options.place
+    this.#global = options.global ?? null
     const report = (finding: Finding) => this.#findings.push(finding)
     this.#options = { disk: nodeDisk, newId: () => v7(), pausePoint: () => {}, ...options, report }
   }
@@ -47,8 +57,7 @@ export class SqliteLedger implements Ledger {
 
   read<T>(work: (book: LedgerReader) => Promise<T>): Promise<T> {
     return this.#inLine(async () => {
-      const ready = this.#store?.isUpToDate() === true && !this.#store.isBehind()
-      const store = ready && this.#store !== null ? this.#store : await this.#brought()
+      const store = await this.#upToDate()
       const transaction = new ReadTransaction(store.parts)
       store.database.exec('BEGIN')
       try {
@@ -60,27 +69,42 @@ export class SqliteLedger implements Ledger {
     })
   }
 
-  renewLeases(): Promise<void> {
-    return this.#locked(async ({ database, parts }) => {
-      parts.leases.renewAll()
-      database.commit()
-    })
+  async writeWithGlobal<T>(work: (book: LedgerWriter, global: LedgerWriter) => Promise<T>): Promise<T> {
+    const global = this.#globalBook()
+    // Always in this order, so that two processes never wait for each other.
+    const outcome = await this.#locked((own) =>
+      global.#locked((shared) => carryOutPair(own, shared, work, this.#options)),
+    )
+    return outcome === 'store is gone' ? await this.writeWithGlobal(work) : outcome.result
   }
 
-  history(
-    stream: StreamRef,
-    after: Cursor = { seq: 0, position: 0 },
-  ): Promise<{ events: RecordedEvent[]; cursor: Cursor }> {
-    return this.#inLine(async () => {
-      if (!isStreamId(stream.id)) return { events: [], cursor: after }
-      const file = this.#options.disk.open(this.#options.layout.record(stream), false)
-      if (file === null) return { events: [], cursor: after }
-      try {
-        return readPage(file, after)
-      } finally {
-        file.close()
-      }
-    })
+  readWithGlobal<T>(work: (book: LedgerReader, global: LedgerReader | null) => Promise<T>): Promise<T> {
+    const global = this.#global
+    if (global === null || !global.#exists()) return this.read((book) => work(book, null))
+    return this.read((book) => global.read((shared) => work(book, shared)))
+  }
+
+  async openGlobal(): Promise<void> {
+    await this.#globalBook().#locked(async () => {})
+  }
+
+  #globalBook(): SqliteLedger {
+    if (this.#global === null) throw new Error('This book was opened without the one that all projects share.')
+    return this.#global
+  }
+
+  /** Whether anything was ever saved here; asking creates nothing. */
+  #exists(): boolean {
+    const { disk, layout } = this.#options
+    return disk.stat(layout.settings) !== null
+  }
+
+  renewLeases(): Promise<void> {
+    return this.#locked(async ({ parts }) => parts.leases.renewAll())
+  }
+
+  history(stream: StreamRef, after?: Cursor): Promise<{ events: RecordedEvent[]; cursor: Cursor }> {
+    return this.#inLine(async () => pageOf(this.#options, stream, after))
   }
 
   /** Agents go on writing meanwhile: what looks damaged is looked at again under the lock, when nobody is in mid-write. */
@@ -90,58 +114,55 @@ export class SqliteLedger implements Ledger {
       const report = examine(this.#options, parts.streams, onProgress)
       if (!report.findings.some(({ damage }) => damage)) return report
       // Records are not met here, as they are before a call: that would mend what is to be reported.
-      return await this.#transaction(async (store) => examineAgain(this.#options, store.parts.streams, report), {
-        meet: false,
-      })
+      return await this.#transaction(async (store) => examineAgain(this.#options, store.parts.streams, report), UNMET)
     })
   }
 
   rebuild(onProgress?: (progress: Progress) => void): Promise<{ streams: number; events: number }> {
-    const anew = async (store: Store) => {
-      const rebuilt = store.rebuild(onProgress)
-      store.database.commit()
-      return rebuilt
-    }
-    return this.#inLine(() => this.#transaction(anew, { meet: false }))
+    return this.#locked(async (store) => store.rebuild(onProgress), UNMET)
   }
 
   lacking(): Promise<readonly Finding[]> {
-    return this.#locked(async ({ database, meeting }) => {
-      const found = lackingRecords(meeting)
-      database.commit()
-      return found
-    })
+    return this.#locked(async ({ parts }) => parts.meeting.kept.lacking())
   }
 
   writeBack(stream: StreamRef): Promise<number> {
-    return this.#locked(async ({ database, meeting, parts }) => {
-      const written = writeBack(meeting, stream)
-      parts.meeting.meet(stream).file?.close()
-      database.commit()
-      return written
-    })
+    return this.#locked(async ({ parts }) => parts.meeting.writeBack(stream))
+  }
+
+  async purge(...[text, record]: Parameters<Ledger['purge']>): ReturnType<Ledger['purge']> {
+    if (text.project_id === this.#global?.project_id) return await this.#global.purge(text, record)
+    await this.#locked(async ({ parts }) => prepareToPurge(parts, text))
+    await this.write(record)
+    return await purge(text, (work) => this.#locked(work))
   }
 
   repairs(): readonly Finding[] {
     return this.#findings
   }
 
-  close(): Promise<void> {
-    return this.#inLine(async () => {
+  async close(): Promise<void> {
+    await this.#global?.close()
+    await this.#inLine(async () => {
       this.#store?.close()
       this.#store = null
     })
   }
 
-  /** Runs `work` under the write lock, with all records met. `work` commits; what it has not committed is rolled back. */
-  #locked<T>(work: (store: Store) => Promise<T>): Promise<T> {
-    return this.#inLine(() => this.#transaction(work))
+  #locked<T>(work: (store: Store) => Promise<T>, options?: { meet: boolean }): Promise<T> {
+    return this.#inLine(() => this.#transaction(work, options))
   }
 
+  /**
+   * Runs `work` under the write lock, with all records met. What it did is committed when it returns and rolled back when it
+   * throws; a write that answers before or after its commit commits by itself.
+   */
   async #transaction<T>(work: (store: Store) => Promise<T>, { meet } = { meet: true }): Promise<T> {
     const store = await this.#begin(meet)
     try {
-      return await work(store)
+      const result = await work(store)
+      if (store.database.inTransaction) store.database.commit()
+      return result
     } finally {
       store.database.rollBack()
     }
@@ -178,8 +199,9 @@ export class SqliteLedger implements Ledger {
       const store = this.#store ?? (await this.#open())
       try {
         if (await store.begin()) {
-          if (!meet || !store.meetWhatChanged()) return store
-          continue
+          if (!meet) return store
+          if (store.meetWhatChanged() || (await this.#finishPair(store))) continue
+          return store
         }
       } catch (error) {
         store.database.rollBack()
@@ -190,11 +212,27 @@ export class SqliteLedger implements Ledger {
     }
   }
 
-  /** The store with all records met, for a reader. */
-  #brought(): Promise<Store> {
-    return this.#transaction(async (store) => {
-      store.meetLive()
-      store.database.commit()
+  /** Finishes what a process had begun to write here and in the global book; false where there is nothing to finish. */
+  async #finishPair(store: Store): Promise<boolean> {
+    const { disk, layout, report } = this.#options
+    if (this.#global === null || disk.stat(layout.pending) === null) return false
+    try {
+      await this.#global.#locked((global) => finishPair(store, global, this.#options))
+      return true
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code !== 'store_unavailable') throw error
+      // Nobody was answered about it, and what this project does by itself need not wait for the global book.
+      const message = `a write in this book and the global one waits to be finished: ${error.message}`
+      report({ stream: null, where: layout.pending, line: null, kind: 'store_behind', message, damage: false })
+      return false
+    }
+  }
+
+  /** The store with all records met, for a reader; it takes no lock where there is nothing to meet. */
+  async #upToDate(): Promise<Store> {
+    if (this.#store?.isUpToDate() === true && !this.#store.isBehind()) return this.#store
+    return await this.#transaction(async (store) => {
+      store.meetOpen()
       return store
     })
   }

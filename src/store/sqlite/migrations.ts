@@ -1,3 +1,5 @@
+import { MEMORY_SCHEMA } from './memory-schema.ts'
+
 /**
  * The schema, one step a version; `PRAGMA user_version` counts the steps taken. A step that has been released is never edited.
  * Every primary key begins with `project_id`, as in the PostgreSQL twin.
@@ -67,4 +69,5 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (project_id, session_id)
   ) WITHOUT ROWID;
   `,
+  MEMORY_SCHEMA,
 ]

@@ -1,9 +1,11 @@
 import type { StreamRef } from '../../domain/event.ts'
+import { isMemoryEvent, type MemoryEvent } from '../../domain/memory/events.ts'
 import { isSessionEvent, type SessionEvent } from '../../domain/session/events.ts'
 import { type Change, mergeReport, project, type TaskReport } from '../../domain/session/projection.ts'
 import { hasEnded, type SessionState } from '../../domain/session/state.ts'
 import type { Link } from '../../log/chain.ts'
 import type { Leases } from './leases.ts'
+import type { MemoryProjection } from './memory-projection.ts'
 import type { Rows } from './rows.ts'
 
 type Grant = Extract<SessionEvent, { type: 'lease.granted' }>
@@ -13,30 +15,38 @@ export class Projector {
   readonly #stream: StreamRef
   readonly #rows: Rows
   readonly #leases: Leases
+  readonly #memory: MemoryProjection
+  readonly #learned: MemoryEvent[] = []
   readonly #reports = new Map<string, TaskReport>()
   #session: SessionState | undefined
   #grant: Grant | undefined
   /** The session that the record says it is of: a copy under another name is not that session. */
   #startedAs: string | undefined
 
-  constructor(stream: StreamRef, parts: { rows: Rows; leases: Leases }, before?: SessionState) {
+  constructor(
+    stream: StreamRef,
+    parts: { rows: Rows; leases: Leases; memory: MemoryProjection },
+    before?: SessionState,
+  ) {
     this.#stream = stream
     this.#rows = parts.rows
     this.#leases = parts.leases
+    this.#memory = parts.memory
     this.#session = before
     this.#startedAs = before?.session_id
   }
 
   /** One step of the record. */
   take(links: readonly Link[]): void {
-    if (this.#stream.kind !== 'session') return
-    const events = links.flatMap(understood)
-    if (events.length === 0) return
-    const { state, changes } = project(this.#session, events)
+    const events = links.filter(({ understood }) => understood).map(({ event }) => event)
+    const own = this.#stream.kind === 'session' ? events.filter(isSessionEvent) : []
+    if (own.length < events.length) this.#learned.push(...events.filter(isMemoryEvent))
+    if (this.#stream.kind !== 'session' || (own.length === 0 && this.#session === undefined)) return
+    const { state, changes } = project(this.#session, own, events.at(-1)?.at)
     for (const change of changes) this.#gather(change)
     // A record whose first line is damaged is still the record of the session that its file is named after.
     this.#session = state.session_id === this.#stream.id ? state : { ...state, session_id: this.#stream.id }
-    for (const event of events) {
+    for (const event of own) {
       if (event.type === 'session.started') this.#startedAs = event.data.session_id
       if (event.type !== 'lease.granted') continue
       this.#grant = event
@@ -44,10 +54,11 @@ export class Projector {
     }
   }
 
-  /** Writes the session's row and those of its tasks, once for all the steps taken. */
+  /** Writes the session's row, those of its tasks and what was learned, once for all the steps taken. */
   finish(): void {
     this.#rows.carryOut([...this.#reports.values()].map((report) => ({ table: 'task_reports', report })))
     if (this.#session !== undefined) this.#rows.putSession(this.#session)
+    this.#memory.take(this.#stream, this.#learned)
   }
 
   /** A long record says much about few tasks: what it says is merged here, and written once. */
@@ -76,8 +87,4 @@ export class Projector {
     const { token, holder } = grant.data
     this.#leases.recover({ slot: grant.data.slot, session_id: this.#stream.id, token, holder, locked_at: grant.at })
   }
-}
-
-function understood(link: Link): SessionEvent[] {
-  return link.understood && isSessionEvent(link.event) ? [link.event] : []
 }

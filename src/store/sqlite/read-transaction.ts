@@ -4,16 +4,22 @@ import type { TaskStatus } from '../../domain/task.ts'
 import type { Disk } from '../../log/disk.ts'
 import type { BookLayout } from '../../log/layout.ts'
 import type { LeaseStatus, LedgerReader, SessionFilter } from '../../ports/ledger.ts'
+import type { MemoryReader } from '../../ports/memory.ts'
+import type { Database } from './database.ts'
 import type { Leases } from './leases.ts'
 import type { Meeting } from './meeting.ts'
+import type { MemoryProjection } from './memory-projection.ts'
+import { SqliteMemory } from './memory-reader.ts'
 import type { RecentSessions } from './recent-sessions.ts'
 import type { Rows } from './rows.ts'
 import type { StreamRows } from './stream-rows.ts'
 
 export interface TransactionParts {
+  readonly database: Database
   readonly disk: Disk
   readonly layout: BookLayout
   readonly rows: Rows
+  readonly memory: MemoryProjection
   readonly leases: Leases
   readonly streams: StreamRows
   readonly meeting: Meeting
@@ -23,10 +29,11 @@ export interface TransactionParts {
   readonly pausePoint: (point: PausePoint) => void
 }
 
-export type PausePoint = 'locked' | 'decided' | 'appended' | 'synced' | 'projected' | 'committed'
+export type PausePoint = 'locked' | 'decided' | 'prepared' | 'appended' | 'synced' | 'projected' | 'committed'
 
 /** One consistent look at the store. */
 export class ReadTransaction implements LedgerReader {
+  readonly memory: MemoryReader
   protected readonly parts: TransactionParts
   /** Leases watched from now on, to be kept even if the transaction is rolled back. */
   readonly sightings = new Map<string, Sighting>()
@@ -35,17 +42,28 @@ export class ReadTransaction implements LedgerReader {
 
   constructor(parts: TransactionParts) {
     this.parts = parts
+    this.memory = new SqliteMemory(parts.database, () => this.catchUp())
   }
 
+  /**
+   * Called before every look at what is computed from records: those of one session, or of all where none is named. A reader's
+   * store was brought up to date before it began, so there is nothing to do. Leases and heartbeats are in no record, and are
+   * committed before anybody is answered about them.
+   */
+  protected catchUp(_sessionId?: string): void {}
+
   async session(id: string): Promise<SessionState | undefined> {
+    this.catchUp(id)
     return this.parts.rows.session(id)
   }
 
   async sessions(filter: SessionFilter) {
+    this.catchUp()
     return this.parts.rows.sessions(filter)
   }
 
   async lastSessionIn(slot: string) {
+    this.catchUp()
     return this.parts.rows.lastSessionIn(slot)
   }
 
@@ -65,22 +83,27 @@ export class ReadTransaction implements LedgerReader {
   }
 
   async turnIsCounted(sessionId: string, requestId: string) {
+    this.catchUp(sessionId)
     return this.parts.rows.turnIsCounted(sessionId, requestId)
   }
 
   async task(taskId: string) {
+    this.catchUp()
     return this.parts.rows.task(taskId)
   }
 
   async tasks(filter: { status?: TaskStatus | undefined; limit: number }) {
+    this.catchUp()
     return this.parts.rows.tasks(filter)
   }
 
   async taskIds() {
+    this.catchUp()
     return this.parts.rows.taskIds()
   }
 
   async taskSync(sessionId: string) {
+    this.catchUp(sessionId)
     return this.parts.rows.taskSync(sessionId)
   }
 }

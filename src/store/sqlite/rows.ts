@@ -5,6 +5,7 @@ import type { TaskSync } from '../../domain/session/statistics.ts'
 import { mergeTask, TASK_STATUSES, type Task, type TaskStatus } from '../../domain/task.ts'
 import type { Heartbeat, SessionFilter } from '../../ports/ledger.ts'
 import type { Database } from './database.ts'
+import { SearchIndex } from './search-index.ts'
 
 /** Ids of unmatched tasks that are listed; the count beside them is always whole. */
 const UNMATCHED_LISTED = 20
@@ -13,9 +14,11 @@ const UNMATCHED_LISTED = 20
 export class Rows {
   readonly #db: Database
   readonly #project: string
+  readonly #search: SearchIndex
 
   constructor(db: Database, projectId: string) {
     this.#db = db
+    this.#search = new SearchIndex(db)
     this.#project = projectId
   }
 
@@ -73,6 +76,8 @@ export class Rows {
     for (const table of ['sessions', 'task_reports', 'turn_requests']) {
       this.#db.sql(`DELETE FROM ${table} WHERE project_id = ? AND session_id = ?`).run(this.#project, stream.id)
     }
+    this.#search.remove(this.#project, 'session', stream.id)
+    for (const kind of ['task', 'error'] as const) this.#search.removeAll(this.#project, kind, `${stream.id}/`)
   }
 
   /** Everything that was projected from any stream; live state stays. */
@@ -92,6 +97,9 @@ export class Rows {
           this.#db
             .sql('INSERT OR IGNORE INTO turn_requests (project_id, session_id, request_id) VALUES (?, ?, ?)')
             .run(this.#project, change.session_id, change.request_id)
+          break
+        case 'search_docs':
+          this.#search.put({ project_id: this.#project, ...change.doc })
           break
       }
     }

@@ -7,7 +7,8 @@ import type { Processes } from '../../ports/processes.ts'
 import { retryWhileBusy } from './busy.ts'
 import { Database } from './database.ts'
 import { Leases } from './leases.ts'
-import { Meeting, type MeetingParts } from './meeting.ts'
+import { Meeting } from './meeting.ts'
+import { MemoryProjection } from './memory-projection.ts'
 import type { PausePoint, TransactionParts } from './read-transaction.ts'
 import { RecentSessions } from './recent-sessions.ts'
 import { Rows } from './rows.ts'
@@ -39,7 +40,6 @@ export interface StoreOptions {
 export class Store {
   readonly database: Database
   readonly parts: TransactionParts
-  readonly meeting: MeetingParts
   readonly #options: StoreOptions
   readonly #folders: readonly string[]
   /** The record folders as they were when all records were last met. */
@@ -52,12 +52,12 @@ export class Store {
     this.#folders = [layout.folder('session'), layout.folder('memory')]
     const rows = new Rows(database, project_id)
     const streams = new StreamRows(database, project_id)
+    const memory = new MemoryProjection(database)
     const leases = new Leases(database, project_id, { clock, processes, ttlMs: lease_ttl_ms })
     const now = () => clock.now()
-    this.meeting = { disk, layout, streams, rows, leases, place, now, report }
-    const meeting = new Meeting(this.meeting)
+    const meeting = new Meeting({ disk, layout, streams, rows, memory, leases, place, now, report })
     const recent = new RecentSessions()
-    this.parts = { disk, layout, rows, leases, streams, meeting, recent, newId, pausePoint }
+    this.parts = { database, disk, layout, rows, memory, leases, streams, meeting, recent, newId, pausePoint }
   }
 
   static async open(options: StoreOptions): Promise<Store> {
@@ -103,10 +103,11 @@ export class Store {
 
   /** Forgets the projection and reads every record anew; inside a write transaction. */
   rebuild(onProgress?: (progress: Progress) => void): { streams: number; events: number } {
-    const { streams, rows, meeting } = this.parts
+    const { streams, rows, memory, meeting } = this.parts
     const live = streams.live()
     streams.dropAll()
     rows.dropAll()
+    memory.dropAll()
     meeting.meetAll(onProgress)
     // A running session's record may be gone from its folder; then it is written again.
     for (const { stream } of live) meeting.meet(stream).file?.close()
@@ -115,17 +116,17 @@ export class Store {
   }
 
   /**
-   * True while the record of a live session is longer than the store knows: another process is between answer and commit, or died
+   * True while a record that is added to here is longer than the store knows: another process is between answer and commit, or died
    * there. A reader who was told of that answer must not see less than it said.
    */
   isBehind(): boolean {
     const { disk, layout } = this.#options
-    return this.parts.streams.live().some(({ stream, end }) => (disk.stat(layout.record(stream))?.size ?? end) !== end)
+    return this.parts.streams.open().some(({ stream, end }) => (disk.stat(layout.record(stream))?.size ?? end) !== end)
   }
 
-  /** Takes in what live records have and the store does not; inside a write transaction. */
-  meetLive(): void {
-    for (const { stream } of this.parts.streams.live()) this.parts.meeting.meet(stream).file?.close()
+  /** Takes in what the records that are added to here have and the store does not; inside a write transaction. */
+  meetOpen(): void {
+    for (const { stream } of this.parts.streams.open()) this.parts.meeting.meet(stream).file?.close()
   }
 
   /** Takes back what a write that was not answered had appended; false where it stands. */

@@ -1,4 +1,5 @@
 import type { StreamRef } from '../../domain/event.ts'
+import { memoryStream } from '../../domain/memory/projection.ts'
 import type { Head } from '../../log/chain.ts'
 import type { Database } from './database.ts'
 
@@ -13,6 +14,12 @@ export interface StreamRow extends Head {
 export interface KeptLine {
   readonly seq: number
   readonly line: string
+}
+
+export interface Writer {
+  readonly stream: StreamRef
+  readonly seq: number
+  readonly hash: string
 }
 
 /** The store's bookkeeping of the log: heads, and copies of recent lines. */
@@ -41,6 +48,33 @@ export class StreamRows {
             WHERE leases.project_id = ?`)
       .all(this.#project)
       .map((row) => ({ stream: { kind: 'session', id: String(row['id']) }, end: Number(row['line_end']) }))
+  }
+
+  /** Every stream that this clone adds to: those of its sessions that have a slot, and its own memory. */
+  open(): { stream: StreamRef; end: number }[] {
+    const writer = this.writer()
+    const row = writer === undefined ? undefined : this.get(writer.stream)
+    return writer === undefined || row === undefined
+      ? this.live()
+      : [...this.live(), { stream: writer.stream, end: row.end }]
+  }
+
+  /** This clone's own memory stream, and where it ended when something was last added to it. */
+  writer(): Writer | undefined {
+    const row = this.#db.sql('SELECT stream_id, seq, hash FROM writers WHERE project_id = ?').get(this.#project)
+    if (row === undefined) return undefined
+    return { stream: memoryStream(String(row['stream_id'])), seq: Number(row['seq']), hash: String(row['hash']) }
+  }
+
+  putWriter({ stream, seq, hash }: Writer): void {
+    this.#db
+      .sql('INSERT OR REPLACE INTO writers (project_id, stream_id, seq, hash) VALUES (?, ?, ?, ?)')
+      .run(this.#project, stream.id, seq, hash)
+  }
+
+  /** From now on this clone adds to another memory stream. */
+  dropWriter(): void {
+    this.#db.sql('DELETE FROM writers WHERE project_id = ?').run(this.#project)
   }
 
   all(kind: StreamRef['kind']): Map<string, StreamRow> {

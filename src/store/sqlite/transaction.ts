@@ -1,11 +1,13 @@
 import type { Actor, NewEvent, StreamRef } from '../../domain/event.ts'
 import type { Lease } from '../../domain/lease.ts'
+import { isMemoryEvent, type MemoryEvent } from '../../domain/memory/events.ts'
+import { memoryStream } from '../../domain/memory/projection.ts'
 import { isSessionEvent } from '../../domain/session/events.ts'
 import { type Change, project, sessionStream } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
 import type { OpenFile } from '../../log/disk.ts'
 import { encodeStep } from '../../log/record.ts'
-import type { Heartbeat, LedgerWriter, SessionFilter } from '../../ports/ledger.ts'
+import type { Heartbeat, LedgerWriter } from '../../ports/ledger.ts'
 import { ReadTransaction } from './read-transaction.ts'
 import type { StreamRow } from './stream-rows.ts'
 
@@ -19,6 +21,14 @@ interface TouchedStream {
   readonly chunks: Buffer[]
   readonly lines: { seq: number; line: string }[]
   readonly changes: Change[]
+  readonly learned: MemoryEvent[]
+}
+
+/** Who appends and when; ids of the events where they have been given already. */
+interface AppendedBy {
+  readonly actor: Actor
+  readonly at: string
+  readonly newId?: () => string
 }
 
 /**
@@ -29,6 +39,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   readonly #touched = new Map<string, TouchedStream>()
   #onlyAppends = true
   #othersMet = false
+  #newMemory: StreamRef | undefined
 
   /** True when all that this write does is in the record: then the store may follow after the answer. */
   get isAllInRecord(): boolean {
@@ -39,37 +50,37 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     return this.#touch(sessionStream(id)).session
   }
 
-  override async sessions(filter: SessionFilter) {
-    this.#meetOthers()
-    return await super.sessions(filter)
-  }
-
-  override async lastSessionIn(slot: string) {
-    this.#meetOthers()
-    return await super.lastSessionIn(slot)
-  }
-
-  override async task(taskId: string) {
-    this.#meetOthers()
-    return await super.task(taskId)
-  }
-
-  override async taskIds() {
-    this.#meetOthers()
-    return await super.taskIds()
-  }
-
-  async append(stream: StreamRef, events: readonly NewEvent[], by: { actor: Actor; at: string }): Promise<void> {
+  async append(stream: StreamRef, events: readonly NewEvent[], by: AppendedBy): Promise<void> {
     if (events.length === 0) return
+    const { newId, memory } = this.parts
     const touched = this.#touch(stream)
-    const step = encodeStep(touched.after, events, { ...by, newId: this.parts.newId })
+    const lastAt = stream.kind === 'memory' ? (touched.learned.at(-1)?.at ?? memory.lastAt(stream)) : ''
+    const at = by.at > lastAt ? by.at : lastAt
+    const step = encodeStep(touched.after, events, { newId, ...by, at })
     touched.chunks.push(step.bytes)
     for (const [i, line] of step.lines.entries()) touched.lines.push({ seq: touched.after.seq + i + 1, line })
     touched.after = { ...step.head, ino: touched.after.ino, journal_seq: step.head.seq }
+    const own = stream.kind === 'session' ? step.recorded.filter(isSessionEvent) : []
+    if (own.length < events.length) touched.learned.push(...step.recorded.filter(isMemoryEvent))
     if (stream.kind !== 'session') return
-    const { state, changes } = project(touched.session, step.recorded.filter(isSessionEvent))
+    const { state, changes } = project(touched.session, own, at)
     touched.session = state
     touched.changes.push(...changes)
+  }
+
+  /**
+   * A clone never adds to a stream whose end it does not know: after a switch of branches the file may stop earlier than it did, and
+   * two ends of one chain would be a fork. It begins another stream then, and a merge simply has both.
+   */
+  async memoryStream(): Promise<StreamRef> {
+    const { streams, newId } = this.parts
+    const writer = streams.writer()
+    if (writer !== undefined) {
+      const { before } = this.#touch(writer.stream)
+      if (before.seq > writer.seq || before.hash === writer.hash) return writer.stream
+    }
+    this.#newMemory ??= memoryStream(newId())
+    return this.#newMemory
   }
 
   async grant(slot: string, sessionId: string): Promise<Lease> {
@@ -91,6 +102,23 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     this.parts.leases.renew(sessionId)
   }
 
+  /** Appends those of some events, with the ids that they were given, that the stream's book does not have yet. */
+  async addMissing(stream: StreamRef, events: readonly MemoryEvent[]): Promise<void> {
+    this.#touch(stream)
+    const missing = events.filter((event) => !this.parts.memory.has(event))
+    const [first] = missing
+    if (first === undefined) return
+    const ids = missing.map(({ id }) => id)
+    await this.append(stream, missing, { actor: first.actor, at: first.at, newId: () => ids.shift() ?? first.id })
+  }
+
+  /** What was learned in this write, stream by stream. */
+  learned(): { stream: StreamRef; events: readonly MemoryEvent[] }[] {
+    return this.#written()
+      .filter(({ learned }) => learned.length > 0)
+      .map(({ stream, learned }) => ({ stream, events: learned }))
+  }
+
   /** Puts what was gathered on disk, in the records. */
   record(): void {
     const { disk, layout, pausePoint } = this.parts
@@ -107,12 +135,14 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
 
   /** Lets the rows follow what was recorded. What is left to do is to commit. */
   project(): void {
-    const { rows, streams, leases, pausePoint } = this.parts
-    for (const { stream, file, before, after, session, lines, changes } of this.#written()) {
+    const { rows, memory, streams, leases, pausePoint } = this.parts
+    for (const { stream, file, before, after, session, lines, changes, learned } of this.#written()) {
       // Where the store's copy does not end with the file's, as when a session goes on from an older state, it is made anew.
       if (before.journal_seq === before.seq) for (const { seq, line } of lines) streams.keepLine(stream, seq, line)
-      else this.parts.meeting.keepWhole(stream, before.seq)
+      else this.parts.meeting.kept.renew(stream, before.seq)
       streams.put(stream, { ...after, ino: file?.ino ?? 0 })
+      if (stream.kind === 'memory') streams.putWriter({ stream, seq: after.seq, hash: after.hash })
+      memory.take(stream, learned)
       if (session === undefined) continue
       rows.carryOut(changes)
       rows.putSession(session)
@@ -162,11 +192,16 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     return this.parts.recent.get(id, hash) ?? this.parts.rows.session(id)
   }
 
-  /** What spans sessions must hold what others answered, also one that died before the store could follow. */
+  /** What is read must hold what others answered, also one that died before the store could follow. */
+  protected override catchUp(sessionId?: string): void {
+    if (sessionId !== undefined) this.#touch(sessionStream(sessionId))
+    else this.#meetOthers()
+  }
+
   #meetOthers(): void {
     if (this.#othersMet) return
     this.#othersMet = true
-    for (const { stream } of this.parts.streams.live()) {
+    for (const { stream } of this.parts.streams.open()) {
       if (!this.#touched.has(keyOf(stream))) this.parts.meeting.meet(stream).file?.close()
     }
   }
@@ -186,6 +221,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
       chunks: [],
       lines: [],
       changes: [],
+      learned: [],
     }
     this.#touched.set(key, touched)
     return touched

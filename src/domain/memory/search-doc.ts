@@ -1,0 +1,47 @@
+import type { Artifact } from './artifact.ts'
+import type { Scope } from './room.ts'
+
+export const MATCH_KINDS = ['decision', 'pattern', 'summary', 'session', 'task', 'error'] as const
+export type MatchKind = (typeof MATCH_KINDS)[number]
+
+/** What can be searched, whatever it was made from. */
+export interface SearchDoc {
+  readonly project_id: string
+  readonly kind: MatchKind
+  readonly id: string
+  readonly scope: Scope
+  readonly focus: string | null
+  readonly session_id: string | null
+  /** ISO 8601 UTC. */
+  readonly at: string
+  /** Weighs more than the text. */
+  readonly title: string
+  readonly text: string
+}
+
+/** What of an artifact is searched. */
+export function docOf(artifact: Artifact): SearchDoc | undefined {
+  const words = wordsOf(artifact)
+  if (words === undefined) return undefined
+  const { id, kind, project_id, scope, focus, origin, saved_at } = artifact
+  return { id, kind, project_id, scope, focus, session_id: origin.session_id, at: saved_at, ...words }
+}
+
+function wordsOf(artifact: Artifact): { title: string; text: string } | undefined {
+  if (artifact.text === null) return undefined
+  switch (artifact.kind) {
+    case 'decision':
+      return { title: artifact.text.title, text: artifact.text.rationale }
+    case 'pattern': {
+      const { trigger, repeatable_steps, exclusions } = artifact.text
+      return { title: trigger, text: [...repeatable_steps, ...exclusions].join('\n') }
+    }
+    case 'summary': {
+      const { objective, actions_taken, decisions_made, open_items, next_actions } = artifact.text
+      return {
+        title: objective,
+        text: [...actions_taken, ...decisions_made, ...open_items, ...next_actions].join('\n'),
+      }
+    }
+  }
+}

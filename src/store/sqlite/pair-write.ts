@@ -1,0 +1,134 @@
+import type { StreamRef } from '../../domain/event.ts'
+import { isMemoryEvent, type MemoryEvent } from '../../domain/memory/events.ts'
+import type { Disk } from '../../log/disk.ts'
+import type { BookLayout } from '../../log/layout.ts'
+import type { Finding, LedgerWriter } from '../../ports/ledger.ts'
+import type { PausePoint } from './read-transaction.ts'
+import type { Store } from './store.ts'
+import { WriteTransaction } from './transaction.ts'
+
+/** What a write adds to one book. */
+type Additions = { readonly stream: StreamRef; readonly events: readonly MemoryEvent[] }[]
+
+interface Pending {
+  readonly own: Additions
+  readonly global: Additions
+}
+
+export interface PairParts {
+  readonly disk: Disk
+  /** Of the project's book: whoever writes there next finishes what was begun. */
+  readonly layout: BookLayout
+  readonly pausePoint: (point: PausePoint) => void
+  readonly report: (finding: Finding) => void
+}
+
+/**
+ * One write in two locked books. Two files cannot be synced at once, so what will be added to both is put on disk first: after a
+ * crash whoever comes next adds what is missing, and as long as that note is not whole, nothing was added to either.
+ */
+export async function carryOutPair<T>(
+  own: Store,
+  global: Store,
+  work: (book: LedgerWriter, global: LedgerWriter) => Promise<T>,
+  parts: PairParts,
+): Promise<{ result: T } | 'store is gone'> {
+  const { disk, layout, pausePoint } = parts
+  const here = new WriteTransaction(own.parts)
+  const there = new WriteTransaction(global.parts)
+  try {
+    const result = await work(here, there)
+    pausePoint('decided')
+    if (!own.database.isCurrent() || !global.database.isCurrent()) return 'store is gone'
+    const pending: Pending = { own: here.learned(), global: there.learned() }
+    const isPair = pending.own.length > 0 && pending.global.length > 0
+    try {
+      if (isPair) disk.replace(layout.pending, JSON.stringify(pending))
+      pausePoint('prepared')
+      there.record()
+      here.record()
+    } catch (error) {
+      there.undo()
+      here.undo()
+      if (isPair) disk.remove(layout.pending)
+      throw error
+    }
+    if (isPair) dropNote(parts)
+    follow([there, global], [here, own], parts)
+    return { result }
+  } finally {
+    here.close()
+    there.close()
+    for (const { database } of [global, own]) database.rollBack()
+    await own.keepSightings(here.sightings)
+  }
+}
+
+/** Adds what a write in two books had announced and not added before its process died. Both books are locked. */
+export async function finishPair(own: Store, global: Store, parts: PairParts): Promise<void> {
+  const { disk, layout } = parts
+  const pending = readPending(disk, layout)
+  const here = new WriteTransaction(own.parts)
+  const there = new WriteTransaction(global.parts)
+  try {
+    for (const [transaction, additions] of [
+      [there, pending?.global ?? []],
+      [here, pending?.own ?? []],
+    ] as const) {
+      for (const { stream, events } of additions) await transaction.addMissing(stream, events)
+      transaction.record()
+    }
+    disk.remove(layout.pending)
+    follow([there, global], [here, own], parts)
+  } finally {
+    here.close()
+    there.close()
+  }
+}
+
+/** Both books have it. A note that cannot be removed does no harm: whoever comes upon it finds all of it done. */
+function dropNote({ disk, layout, report }: PairParts): void {
+  try {
+    disk.remove(layout.pending)
+  } catch (error) {
+    const message = `a note of what is done could not be removed (${error instanceof Error ? error.message : error}); the next call does it`
+    report({ stream: null, where: layout.pending, line: null, kind: 'store_behind', message, damage: false })
+  }
+}
+
+/** The records have it, so it stands: a store that cannot follow now is brought up to date by the next call. */
+function follow(
+  global: readonly [WriteTransaction, Store],
+  own: readonly [WriteTransaction, Store],
+  { layout, report }: PairParts,
+): void {
+  for (const [transaction, store] of [global, own]) {
+    try {
+      transaction.project()
+      store.database.commit()
+      transaction.remember()
+    } catch (error) {
+      const message = `the store could not follow the record (${error instanceof Error ? error.message : error}); the next call takes it in`
+      report({ stream: null, where: layout.database, line: null, kind: 'store_behind', message, damage: false })
+      store.database.rollBack()
+    }
+  }
+}
+
+/** A note that is not whole was never acted on. */
+function readPending(disk: Disk, layout: BookLayout): Pending | null {
+  const file = disk.open(layout.pending, false)
+  if (file === null) return null
+  try {
+    const { own, global } = (JSON.parse(file.read(0, file.size).toString('utf8')) ?? {}) as Partial<Pending>
+    if (!Array.isArray(own) || !Array.isArray(global)) return null
+    const known = (additions: Additions) =>
+      additions.map(({ stream, events }) => ({ stream, events: events.filter(isMemoryEvent) }))
+    return { own: known(own), global: known(global) }
+  } catch (error) {
+    if (error instanceof SyntaxError) return null
+    throw error
+  } finally {
+    file.close()
+  }
+}

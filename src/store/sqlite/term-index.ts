@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto'
+import type { StatementSync } from 'node:sqlite'
+import { type Posting, type ScoredTerm, SEARCH_COST, type TermUse } from '../../domain/memory/ranking.ts'
+import { IS_OF_KIND, lengthOf } from './doc-number.ts'
+
+/** What is needed of a `Database`. It is not imported, since its migrations import the schema from here. */
+export interface Statements {
+  sql(text: string): StatementSync
+}
+
+/**
+ * Which document has which term. The index holds no text of its own and is given terms that are cut already, so its tokenizer has
+ * only to leave them whole: every sign but the space belongs to a term. The scoring is the domain's, so that every backend scores
+ * alike.
+ */
+export const TERM_SCHEMA = `
+  CREATE VIRTUAL TABLE search_terms USING fts5 (
+    title, text, content = '', contentless_delete = 1, tokenize = "ascii tokenchars '._-/\\:@#+''|'"
+  );
+  CREATE VIRTUAL TABLE search_postings USING fts5vocab (search_terms, instance);
+  `
+
+/** A term in the title says as much as so many in the text. */
+const TITLE_WEIGHT = 2
+
+/** The terms of several projects' documents, each project apart from the others. */
+export class TermIndex {
+  readonly #db: Statements
+
+  constructor(db: Statements) {
+    this.#db = db
+  }
+
+  put(projectId: string, doc: number, title: readonly string[], text: readonly string[]): void {
+    const prefix = prefixOf(projectId)
+    const indexed = (terms: readonly string[]) => terms.map((term) => prefix + term).join(' ')
+    this.#db
+      .sql('INSERT INTO search_terms (rowid, title, text) VALUES (?, ?, ?)')
+      .run(doc, indexed(title), indexed(text))
+  }
+
+  remove(doc: number): void {
+    this.#db.sql('DELETE FROM search_terms WHERE rowid = ?').run(doc)
+  }
+
+  dropAll(): void {
+    this.#db.sql(`INSERT INTO search_terms (search_terms) VALUES ('delete-all')`).run()
+  }
+
+  /**
+   * How many documents have each of the terms. What is common is counted to the limit, from the newest on; how far that went back, of
+   * the time that all documents span, says about how many there are.
+   */
+  uses(terms: readonly string[], projects: readonly string[]): TermUse[] {
+    const ends = this.#db
+      .sql('SELECT (SELECT min(doc) FROM search_docs) AS oldest, max(doc) AS newest FROM search_docs')
+      .get()
+    const [oldest, newest] = [Number(ends?.['oldest']), Number(ends?.['newest'])]
+    return terms.map((term) => {
+      const row = this.#db
+        .sql(`SELECT count(*) AS docs, min(rowid) AS reach
+              FROM (SELECT rowid FROM search_terms WHERE search_terms MATCH ? ORDER BY rowid DESC LIMIT ?)`)
+        .get(anyOf([term], projects), SEARCH_COST.common_docs)
+      const docs = Number(row?.['docs'])
+      if (docs < SEARCH_COST.common_docs) return { term, docs }
+      return { term, docs: (docs * (newest - oldest + 1)) / (newest - Number(row?.['reach']) + 1) }
+    })
+  }
+
+  /** The scored terms with all of their documents, and the common ones in these documents. */
+  postings(
+    { scored, common }: { scored: readonly TermUse[]; common: readonly TermUse[] },
+    projects: readonly string[],
+  ): ScoredTerm<number>[] {
+    if (scored.length === 0) return []
+    const words = scored.map(({ term }) => term)
+    const beside = (term: string) => `(${anyOf(words, projects)}) AND (${anyOf([term], projects)})`
+    return [
+      ...scored.map((use) => ({ ...use, postings: projects.flatMap((project) => this.#postings(project, use.term)) })),
+      ...common.map((use) => ({ ...use, postings: this.#matches(beside(use.term)) })),
+    ]
+  }
+
+  #postings(project: string, term: string): Posting<number>[] {
+    return this.#db
+      .sql(`SELECT doc, count(*) + ${TITLE_WEIGHT - 1} * sum(col = 'title') AS weight
+            FROM search_postings WHERE term = ? GROUP BY doc`)
+      .all(prefixOf(project) + term)
+      .map((row) => ({ key: Number(row['doc']), weight: Number(row['weight']), length: lengthOf(Number(row['doc'])) }))
+  }
+
+  /** How often a common term stands in a document is not worth the asking. */
+  #matches(query: string): Posting<number>[] {
+    return this.#db
+      .sql('SELECT rowid AS doc FROM search_terms WHERE search_terms MATCH ?')
+      .all(query)
+      .map((row) => ({ key: Number(row['doc']), weight: 1, length: lengthOf(Number(row['doc'])) }))
+  }
+
+  /**
+   * The newest documents of these kinds that have all of the terms; as long as these are too few, then those that have all but the
+   * last term, and so on.
+   */
+  newestWith(terms: readonly TermUse[], projects: readonly string[], kindMask: number, limit: number): number[] {
+    const found = new Set<number>()
+    for (let n = terms.length; n > 0 && found.size < limit; n--) {
+      const all = terms.slice(0, n).map(({ term }) => `(${anyOf([term], projects)})`)
+      const rows = this.#db
+        .sql(`SELECT rowid AS doc FROM search_terms
+              WHERE search_terms MATCH ? AND ${IS_OF_KIND} ORDER BY rowid DESC LIMIT ?`)
+        .all(all.join(' AND '), kindMask, limit)
+      for (const row of rows) found.add(Number(row['doc']))
+    }
+    return [...found]
+  }
+}
+
+/**
+ * Stands before every term of a project's documents, so that a project is an index of its own: its words are counted, and their cost
+ * bounded, without another's.
+ */
+function prefixOf(projectId: string): string {
+  return `${createHash('sha256').update(projectId).digest('hex').slice(0, 10)}|`
+}
+
+/** An FTS5 query. Terms have no quotes in them, and within quotes nothing else is syntax. */
+function anyOf(terms: readonly string[], projects: readonly string[]): string {
+  const prefixes = projects.map(prefixOf)
+  return terms.flatMap((term) => prefixes.map((prefix) => `"${prefix}${term}"`)).join(' OR ')
+}
