@@ -2,9 +2,11 @@ import type { Actor } from '../domain/event.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Settings } from '../domain/settings.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { Identity } from '../ports/identity.ts'
 import type { Ledger } from '../ports/ledger.ts'
 import type { Prices } from '../ports/prices.ts'
 import type { Redactor } from '../ports/redactor.ts'
+import type { Tokens } from '../ports/tokens.ts'
 import { SLOT_NAME, SLOT_RULE } from './shapes.ts'
 
 /** What one connection (an MCP client, a command) brings to every call it makes. */
@@ -26,6 +28,8 @@ export interface Context {
   readonly clock: Clock
   readonly prices: Prices
   readonly redactor: Redactor
+  readonly identity: Identity
+  readonly tokens: Tokens
   readonly settings: Settings
   /** A number in [0, 1), for ids. */
   readonly random: () => number

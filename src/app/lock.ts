@@ -16,12 +16,31 @@ export async function writeWithGrants<T>(
   context: Context,
   work: (book: LedgerWriter, grants: Grants) => Promise<T>,
 ): Promise<T> {
+  return await keepingGrants(context, (grants) =>
+    context.ledger.write((book) => {
+      grants.clear()
+      return work(book, grants)
+    }),
+  )
+}
+
+/** The same, in this book and the global one together. */
+export async function writeWithGlobal<T>(
+  context: Context,
+  work: (book: LedgerWriter, global: LedgerWriter, grants: Grants) => Promise<T>,
+): Promise<T> {
+  return await keepingGrants(context, (grants) =>
+    context.ledger.writeWithGlobal((book, global) => {
+      grants.clear()
+      return work(book, global, grants)
+    }),
+  )
+}
+
+async function keepingGrants<T>({ connection }: Context, write: (grants: Grants) => Promise<T>): Promise<T> {
   const grants: Grants = new Map()
-  const result = await context.ledger.write((book) => {
-    grants.clear()
-    return work(book, grants)
-  })
-  for (const [sessionId, token] of grants) context.connection.tokens.set(sessionId, token)
+  const result = await write(grants)
+  for (const [sessionId, token] of grants) connection.tokens.set(sessionId, token)
   return result
 }
 

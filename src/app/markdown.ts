@@ -5,7 +5,7 @@ import { sentenceOf } from './timeline.ts'
 const TIMELINE_LINES = 200
 
 /** A run's record as Markdown, for a model or a person to read. */
-export function sessionMarkdown({ session, statistics, events }: SessionReport): string {
+export function sessionMarkdown({ session, statistics, events, learned }: SessionReport): string {
   const timeline = events.flatMap((event) => {
     const sentence = sentenceOf(event)
     return sentence === null ? [] : [`- ${event.at} ${oneLine(sentence)}`]
@@ -46,6 +46,13 @@ export function sessionMarkdown({ session, statistics, events }: SessionReport):
     ...section(
       'Last errors',
       session.errors.map((e) => `- ${e.at} ${e.task_id ?? ''}: ${oneLine(e.message)}`),
+    ),
+    ...section(
+      'Learned',
+      learned.map(
+        ({ kind, id, title, said }) =>
+          `- ${kind} ${id}: ${oneLine([title ?? '(forgotten)', said].filter((part) => part !== '').join('; '))}`,
+      ),
     ),
     ...section('Timeline', left === 0 ? shown : [`- (${left} earlier lines left out)`, ...shown]),
   ].join('\n')

@@ -4,6 +4,7 @@ import { type Statistics, statistics } from '../domain/session/statistics.ts'
 import type { SessionView } from '../domain/session/view.ts'
 import type { Cursor } from '../ports/ledger.ts'
 import type { Context } from './context.ts'
+import { type Learned, withLearned } from './memory/learned.ts'
 import { existing, sessionToRead } from './resolve.ts'
 import { describe } from './view.ts'
 
@@ -12,6 +13,8 @@ export interface SessionReport {
   readonly session: SessionView
   readonly statistics: Statistics
   readonly events: readonly RecordedEvent[]
+  /** What was learned in it, in the order in which it was saved. */
+  readonly learned: readonly Learned[]
 }
 
 /** Gathers a run's report: of the session named, or of the one that the connection is about. */
@@ -25,7 +28,8 @@ export async function reportOf(context: Context, sessionId?: string): Promise<Se
       figures: statistics(state, await book.taskSync(state.session_id), clock.now()),
     }
   })
-  return { session, statistics: figures, events: await wholeHistory(context, session.session_id) }
+  const history = await wholeHistory(context, session.session_id)
+  return { session, statistics: figures, ...(await withLearned(context, session, history)) }
 }
 
 async function wholeHistory({ ledger }: Context, sessionId: string): Promise<RecordedEvent[]> {

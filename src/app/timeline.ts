@@ -1,8 +1,11 @@
 import type { RecordedEvent } from '../domain/event.ts'
+import { isMemoryEvent } from '../domain/memory/events.ts'
 import { isSessionEvent, type SessionEvent } from '../domain/session/events.ts'
+import { memoryPhrase } from './memory/phrases.ts'
 
 /** One event as a line of a timeline: `null` for those that only keep the books. */
 export function sentenceOf(event: RecordedEvent): string | null {
+  if (isMemoryEvent(event)) return memoryPhrase(event)
   if (!isSessionEvent(event)) return `${event.type} (not known to this Rutter)`
   return phrase(event)
 }

@@ -8,6 +8,8 @@ import {
 } from '@modelcontextprotocol/server'
 import type { Context } from '../app/context.ts'
 import { type Operation, perform } from '../app/operation.ts'
+import { instructionsFor } from './instructions.ts'
+import { getPrompt, listPrompts } from './prompts.ts'
 import { listResources, listResourceTemplates, readResource } from './resources.ts'
 import { refusalResult, resultOf, toolOf } from './tools.ts'
 
@@ -18,14 +20,12 @@ export interface McpServerOptions {
   readonly context: (clientName: string) => Promise<Context>
 }
 
-const INSTRUCTIONS = `Rutter keeps the logbook of your run. Begin with session_initialize; report each task with session_update (current_task_id), then session_increment_completed and task_mark_done, or session_record_failure. After a reconnect just call on: your session is still yours. Call steering_heartbeat between major steps and obey its control. End with session_update { "status": "stopped" }.`
-
-/** The MCP face: tools, resources and their errors, derived from the operations. */
+/** The MCP face: tools, resources, prompts and their errors, derived from the operations. */
 export function mcpServer(options: McpServerOptions): Server {
   const byName = new Map(options.operations.map((operation) => [operation.name, operation]))
   const server = new Server(
     { name: 'rutter', title: 'Rutter', version: options.version },
-    { capabilities: { tools: {}, resources: {} }, instructions: INSTRUCTIONS },
+    { capabilities: { tools: {}, resources: {}, prompts: {} }, instructions: instructionsFor(options.operations) },
   )
   let opened: Promise<Context> | undefined
   const context = (envelope: RequestMetaEnvelope | undefined) => {
@@ -63,6 +63,11 @@ export function mcpServer(options: McpServerOptions): Server {
   server.setRequestHandler('resources/templates/list', listResourceTemplates)
   server.setRequestHandler('resources/read', async ({ params }, { mcpReq }) =>
     readResource(await context(mcpReq.envelope), params.uri),
+  )
+
+  server.setRequestHandler('prompts/list', listPrompts)
+  server.setRequestHandler('prompts/get', async ({ params }, { mcpReq }) =>
+    getPrompt(params.name, params.arguments, () => context(mcpReq.envelope)),
   )
   return server
 }

@@ -53,13 +53,27 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): ObjectSchema {
         if (node.maximum === Number.MAX_SAFE_INTEGER) delete node.maximum
         if (node.minimum === Number.MIN_SAFE_INTEGER) delete node.minimum
       }
-      if (node.format === 'date-time') delete node.pattern
+      if (node.format === 'date-time' || node.format === 'date') delete node.pattern
       const { additionalProperties: others } = node
       if (typeof others === 'object' && Object.keys(others).length === 0) delete node.additionalProperties
     },
   })
   delete full.$schema
-  return oneTypeEach(full) as ObjectSchema
+  return oneTypeEach(io === 'input' ? briefly(full) : full) as ObjectSchema
+}
+
+/** How much a call may bring is said when it brings too much. */
+const LIMITS: ReadonlySet<string> = new Set(['minLength', 'maxLength', 'maxItems'])
+
+/** An input's schema without its limits, and without saying that what may be left out may be null as well. */
+function briefly(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(briefly)
+  if (typeof node !== 'object' || node === null) return node
+  const entries = Object.entries(node).filter(([key, value]) => !(LIMITS.has(key) && typeof value === 'number'))
+  const { anyOf, ...rest } = Object.fromEntries(entries.map(([key, value]) => [key, briefly(value)]))
+  if (!Array.isArray(anyOf)) return anyOf === undefined ? rest : { anyOf, ...rest }
+  const others = anyOf.filter((one: { type?: unknown }) => one.type !== 'null')
+  return others.length === 1 ? { ...others[0], ...rest } : { anyOf: others, ...rest }
 }
 
 /** `"type": ["string", "null"]` is legal, but some clients know only one type at a time. */

@@ -116,7 +116,7 @@ describe('arguments that no tool takes', () => {
         const { message, hint } = await refusal(name, { ...example(name), [field]: MEGABYTE })
         const limited = shape.enum === undefined && shape.format === undefined
         expect(message, `${name} ${field}`).toMatch(
-          limited ? new RegExp(`${field} may have at most ${shape.maxLength} characters; given were 1048576`) : field,
+          limited ? new RegExp(`${field} may have at most \\d+ characters; given were 1048576`) : field,
         )
         expect(`${message} ${hint}`.length, `${name} ${field}`).toBeLessThan(1000)
       }

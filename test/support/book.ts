@@ -1,18 +1,22 @@
 import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { v7 } from 'uuid'
 import { onTestFinished } from 'vitest'
 import type { z } from 'zod'
 import { type Connection, type Context, newConnection } from '../../src/app/context.ts'
 import { type Operation, perform } from '../../src/app/operation.ts'
 import type { Actor } from '../../src/domain/event.ts'
 import type { Holder, Liveness } from '../../src/domain/lease.ts'
+import { GLOBAL_PROJECT } from '../../src/domain/memory/room.ts'
 import { Refusal } from '../../src/domain/refusal.ts'
 import { settingsSchema } from '../../src/domain/settings.ts'
 import type { Disk } from '../../src/log/disk.ts'
 import { nodeDisk } from '../../src/log/disk.ts'
 import { ensureBook } from '../../src/log/init.ts'
 import { type BookLayout, bookLayout } from '../../src/log/layout.ts'
+import { systemIdentity } from '../../src/machine/identity.ts'
+import { vocabularyTokens } from '../../src/machine/tokens.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Ledger } from '../../src/ports/ledger.ts'
 import type { Processes } from '../../src/ports/processes.ts'
@@ -118,13 +122,14 @@ export interface TestBook {
 }
 
 export function testBook(
-  options: { root?: string; clock?: TestClock; machine?: TestMachine; project_id?: string } = {},
+  options: { root?: string; clock?: TestClock; machine?: TestMachine; project_id?: string; global_root?: string } = {},
 ): TestBook {
   const root = options.root ?? tempFolder()
   const clock = options.clock ?? testClock()
   const machine = options.machine ?? testMachine()
   const project_id = options.project_id ?? 'test-project'
   const layout = bookLayout(join(root, '.bot'))
+  const globalLayout = bookLayout(options.global_root ?? join(root, 'global'))
   const path = (sessionId: string) => layout.record({ kind: 'session', id: sessionId })
   return {
     root,
@@ -133,15 +138,22 @@ export function testBook(
     machine,
     project_id,
     open(over = {}) {
+      const processes = over.processes ?? machine.process()
+      const parts = { clock, lease_ttl_ms: 60_000, processes, ...over }
+      const global = new SqliteLedger({
+        ...parts,
+        project_id: GLOBAL_PROJECT,
+        place: 'global-place',
+        layout: globalLayout,
+        prepare: () => ensureBook(nodeDisk, globalLayout, 'global'),
+      })
       const ledger = new SqliteLedger({
         project_id,
         place: 'this-place',
         layout,
-        clock,
-        processes: over.processes ?? machine.process(),
-        lease_ttl_ms: 60_000,
         prepare: () => ensureBook(nodeDisk, layout, project_id),
-        ...over,
+        global,
+        ...parts,
       })
       onTestFinished(() => ledger.close())
       return ledger
@@ -175,6 +187,8 @@ export function testContext(
     redactor: { redact: async (value) => value },
     settings: settingsSchema.parse({ project_id: ledger.project_id, ...settings }),
     random,
+    identity: systemIdentity(() => v7()),
+    tokens: vocabularyTokens(),
     connection: newConnection(actor, slot),
   }
   return { ...context, call: (operation, input) => perform(operation, context, input) }

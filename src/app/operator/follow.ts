@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RecordedEvent } from '../../domain/event.ts'
+import { isMemoryEvent } from '../../domain/memory/events.ts'
 import { sessionStream } from '../../domain/session/projection.ts'
 import type { Cursor } from '../../ports/ledger.ts'
 import type { Context } from '../context.ts'
+import { withoutForgotten } from '../memory/learned.ts'
 import { existing } from '../resolve.ts'
 
 /** How often a session that is followed is looked at, milliseconds. Reading nothing new costs one look at a file. */
@@ -34,14 +36,20 @@ export async function* follow(context: Context, options: FollowOptions): AsyncGe
     isOver = page.events.some(isLast)
     cursor = page.cursor
   }
-  yield* earlier
+  yield* await fitToShow(context, earlier)
   while (!isOver && !options.signal.aborted) {
     const page = await ledger.history(stream, cursor)
     cursor = page.cursor
-    yield* page.events.filter(options.shown)
+    yield* await fitToShow(context, page.events.filter(options.shown))
     isOver = page.events.some(isLast)
     if (page.events.length === 0) await pause(options.signal)
   }
+}
+
+/** What was forgotten meanwhile stands in the record, and is in no answer. */
+async function fitToShow({ ledger }: Context, events: readonly RecordedEvent[]): Promise<readonly RecordedEvent[]> {
+  if (!events.some(isMemoryEvent)) return events
+  return await ledger.read((book) => withoutForgotten(book.memory, events))
 }
 
 function isLast(event: RecordedEvent): boolean {

@@ -1,0 +1,60 @@
+import type { StreamRef } from '../../domain/event.ts'
+import { Refusal } from '../../domain/refusal.ts'
+import { sessionStream } from '../../domain/session/projection.ts'
+import { hasEnded, type SessionState } from '../../domain/session/state.ts'
+import type { LedgerWriter } from '../../ports/ledger.ts'
+import type { Context } from '../context.ts'
+import { type Grants, holdSlot } from '../lock.ts'
+import { existing } from '../resolve.ts'
+
+/** In whose name something is saved, and the record that takes it. */
+export interface Origin {
+  /** The run that it is linked to; `null` where there is none. */
+  readonly session_id: string | null
+  readonly stream: StreamRef
+  /** Not before this, so that times in one record never go back. ISO 8601 UTC, or empty. */
+  readonly not_before: string
+}
+
+/**
+ * The session that something learned is linked to: the one that is named, else the one of this connection, also right after its
+ * end; else the one that its slot holds and nobody else runs. A live session's own record takes it, and in every other case the
+ * clone's memory: what an agent learned is not lost because its run has ended or lost its slot.
+ */
+export async function originOf(
+  book: LedgerWriter,
+  context: Context,
+  named: string | null,
+  grants: Grants,
+): Promise<Origin> {
+  const state = await sessionOf(book, context, named)
+  if (state === undefined) return { session_id: null, stream: await book.memoryStream(), not_before: '' }
+  const held = hasEnded(state) ? null : await unlessLost(() => holdSlot(book, context, state, grants))
+  if (held === null) return { session_id: state.session_id, stream: await book.memoryStream(), not_before: '' }
+  return { session_id: held.session_id, stream: sessionStream(held.session_id), not_before: held.last_at }
+}
+
+async function sessionOf(
+  book: LedgerWriter,
+  context: Context,
+  named: string | null,
+): Promise<SessionState | undefined> {
+  if (named !== null) return await existing(book, named)
+  const { session_id, runs_as, slot } = context.connection
+  const own = session_id ?? runs_as
+  if (own !== null) return await book.session(own)
+  // A client that connects anew goes on with the orphan that it left; a stranger's run is none of its business.
+  const status = await book.lease(slot)
+  if (status === undefined || (status.held && !status.mine)) return undefined
+  const state = await book.session(status.lease.session_id)
+  return state === undefined || hasEnded(state) ? undefined : state
+}
+
+async function unlessLost(hold: () => Promise<SessionState>): Promise<SessionState | null> {
+  try {
+    return await hold()
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'lease_lost') return null
+    throw error
+  }
+}

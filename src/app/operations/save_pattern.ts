@@ -1,0 +1,28 @@
+import * as z from 'zod'
+import { saveLearnings } from '../memory/save.ts'
+import { asked, patternInput, saveResult, whichFocus, whichProject, withToken } from '../memory/shapes.ts'
+import { operation } from '../operation.ts'
+import { WRITES_ONCE, whichSession } from '../shapes.ts'
+
+export const savePattern = operation({
+  name: 'save_pattern',
+  title: 'Save a pattern',
+  toolset: 'memory',
+  summary:
+    'Keep a way of working that proved itself: when it applies, its steps, when not. The same trigger and steps again give the existing id and advance last_validated_at. Global scope needs a governance_token.',
+  input: z.strictObject({
+    pattern: patternInput,
+    ...whichProject,
+    ...whichFocus,
+    ...withToken,
+    session_id: whichSession.session_id.nullable(),
+  }),
+  output: saveResult,
+  annotations: WRITES_ONCE,
+  async run(context, input) {
+    const { patterns } = await saveLearnings(context, { ...asked(input), patterns: [input.pattern] })
+    const [result] = patterns
+    if (result === undefined) throw new Error('A pattern was given and has no result.')
+    return result
+  },
+})
