@@ -2,11 +2,20 @@ import { Command, CommanderError, Option } from 'commander'
 import { asRefusal } from '../app/operation.ts'
 import type { Cli } from './command.ts'
 import { MISUSED, REFUSED } from './command.ts'
+import { registerApprove } from './commands/approve.ts'
+import { registerBrief } from './commands/brief.ts'
+import { registerDecisions } from './commands/decisions.ts'
 import { registerDoctor } from './commands/doctor.ts'
+import { registerExport } from './commands/export.ts'
+import { registerForget } from './commands/forget.ts'
+import { registerImport } from './commands/import.ts'
 import { registerInit } from './commands/init.ts'
 import { registerMcpHelp } from './commands/mcp.ts'
+import { registerPatterns } from './commands/patterns.ts'
 import { registerRebuild } from './commands/rebuild.ts'
+import { registerReview } from './commands/review.ts'
 import { registerRun } from './commands/run.ts'
+import { registerSearch } from './commands/search.ts'
 import { registerSessions } from './commands/sessions.ts'
 import { registerShow } from './commands/show.ts'
 import { registerStats } from './commands/stats.ts'
@@ -81,6 +90,15 @@ const COMMANDS: readonly ((cli: Cli) => void)[] = [
   registerTail,
   registerWhisper,
   registerSteering,
+  registerBrief,
+  registerSearch,
+  registerDecisions,
+  registerPatterns,
+  registerReview,
+  registerApprove,
+  registerForget,
+  registerExport,
+  registerImport,
   registerVerify,
   registerRebuild,
   registerDoctor,

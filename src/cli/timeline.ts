@@ -10,6 +10,10 @@ const COLOURS: Readonly<Record<string, Parameters<Out['paint']>[0]>> = {
   'task.skipped': 'yellow',
   'circuit.opened': 'red',
   'whisper.sent': 'cyan',
+  'summary.saved': 'blue',
+  'decision.saved': 'blue',
+  'pattern.saved': 'blue',
+  'review.opened': 'yellow',
 }
 
 /** An event on one line, with its time; `null` for one that only keeps the books. */

@@ -14,10 +14,13 @@ export function registerDoctor(cli: Cli): void {
     .command('doctor', {
       summary: 'look for what is wrong, and mend what is safe to mend',
       details:
-        'Looks at locks that were left behind, records, task counts, settings, and what git makes of the book. Status 1 while something is wrong.',
+        'Looks at locks that were left behind, records, task counts, decisions that met in a merge, settings, and what git makes of the book. Status 1 while something is wrong.',
       examples: ['rutter doctor', 'rutter doctor --fix', 'rutter doctor --restore'],
     })
-    .option('--fix', 'end sessions whose process is gone, and free their slots')
+    .option(
+      '--fix',
+      'end sessions whose process is gone and free their slots; put decisions that met in a merge in the review queue',
+    )
     .option('--restore', 'write back records that the store has and the working tree lacks')
   cli.action<[], { fix?: true; restore?: true }>(command, async (desk, _args, { fix = false, restore = false }) => {
     if (!desk.hasBook) throw noBook(desk.place.root)

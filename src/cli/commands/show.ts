@@ -4,11 +4,14 @@ import type { RecordedEvent } from '../../domain/event.ts'
 import type { SessionCommand } from '../../domain/session/commands.ts'
 import type { Cli } from '../command.ts'
 import { grouped, lasting, when } from '../format.ts'
+import { shortId } from '../memory-text.ts'
 import { wholeNumber } from '../options.ts'
 import type { Out } from '../out.ts'
 import { statusWord, taskFigures } from '../phrases.ts'
+import { terminalWidth } from '../terminal.ts'
 import { facts, oneLine } from '../text.ts'
 import { timelineLine } from '../timeline.ts'
+import { wrapPieces } from '../wrap.ts'
 import { costPhrase, modelLines } from './stats.ts'
 
 type CommandEnd = NonNullable<Extract<SessionCommand, { kind: 'end' }>['command']>
@@ -20,7 +23,7 @@ const LINES = 200
 export function registerShow(cli: Cli): void {
   const command = cli
     .command('show', {
-      summary: 'a run as a report: figures, models, timeline',
+      summary: 'a run as a report: figures, models, what was learned, timeline',
       examples: ['rutter show', 'rutter show 2026-11-21T22-23-05Z-0ak3f9 --lines 50'],
     })
     .argument('[id]', 'the session; the current one, or the last, when it is left out')
@@ -34,7 +37,7 @@ export function registerShow(cli: Cli): void {
 }
 
 function reportLines(out: Out, report: SessionReport, most: number): string[] {
-  const { session, statistics: stats, events } = report
+  const { session, statistics: stats, events, learned } = report
   const timeline = timelineOf(out, events)
   const shown = most === 0 ? [] : timeline.slice(-most)
   const left = timeline.length - shown.length
@@ -60,11 +63,36 @@ function reportLines(out: Out, report: SessionReport, most: number): string[] {
     ]),
     ...modelLines(stats.by_model),
     ...commandLines(out, events),
+    ...learnedLines(out, learned),
     ...(shown.length === 0 ? [] : ['', out.paint('bold', 'Timeline (UTC)')]),
     ...(left > 0 && shown.length > 0 ? [`  (${left} earlier lines; --lines ${timeline.length} shows all)`] : []),
     ...shown,
   ]
 }
+
+/** What the session saved, each with what became of it; what waits for somebody can be told by its colour. */
+function learnedLines(out: Out, learned: SessionReport['learned']): string[] {
+  if (learned.length === 0) return []
+  const width = terminalWidth()
+  const told = learned.flatMap(({ kind, id, title, said, outcome }) => {
+    const colour = outcome === 'manual_review' ? 'yellow' : 'blue'
+    const head = `  ${out.paint(colour, kind.padEnd(KIND_WIDTH))}  ${shortId(id).padEnd(ID_WIDTH)}  `
+    const pieces = [
+      { text: oneLine(title ?? '(forgotten)'), look: [] },
+      { text: said === '' ? '' : ` · ${oneLine(said)}`, look: ['gray' as const] },
+    ]
+    const indent = KIND_WIDTH + ID_WIDTH + 6
+    return wrapPieces(pieces, width === null ? null : width - indent).map((line, i) => {
+      const text = line.map((piece) => out.paint(piece.look, piece.text)).join('')
+      return (i === 0 ? head : ' '.repeat(indent)) + text
+    })
+  })
+  return ['', out.paint('bold', 'Learned'), ...told]
+}
+
+/** Columns of the longest kind, and of the longest short id. */
+const KIND_WIDTH = 8
+const ID_WIDTH = 13
 
 /** What became of the command, where the session was one of `rutter run`. */
 function commandLines(out: Out, events: readonly RecordedEvent[]): string[] {

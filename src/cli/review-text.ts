@@ -1,0 +1,60 @@
+import type { ReviewView } from '../app/memory/shapes.ts'
+import { marked, markedLines, sideBySide } from './comparison.ts'
+import { lasting } from './format.ts'
+import { paragraph, placeName, shortId, smallPrint } from './memory-text.ts'
+import type { Out } from './out.ts'
+import { oneLine } from './text.ts'
+import { type DiffPart, wordDiff } from './word-diff.ts'
+
+type DecisionText = ReviewView['decision']
+
+const REASONS: Readonly<Record<ReviewView['reason'], (percent: string) => string>> = {
+  similar: (percent) => `${percent} alike`,
+  negation: (percent) => `${percent} alike, but a word turns the meaning round`,
+  merged_twins: (percent) => `${percent} alike, both in force since two branches met`,
+}
+
+/** A decision that waits beside the one that it is like, the words that differ marked. */
+export function reviewLines(out: Out, review: ReviewView, now: string, width: number | null): string[] {
+  const { decision, candidate, reason, similarity } = review
+  const alike = REASONS[reason](`${Math.round(similarity * 100)} %`)
+  const head = [
+    `${out.paint('bold', `Review ${shortId(review.id)}`)}  ${alike}`,
+    ...smallPrint(
+      out,
+      [
+        placeName(review),
+        `waits for ${lasting(review.opened_at, now)}`,
+        review.session_id === null ? 'outside any session' : `session ${review.session_id}`,
+      ],
+      '',
+      width,
+    ),
+    '',
+  ]
+  const title = wordDiff(oneLine(candidate?.title ?? decision.title), oneLine(decision.title))
+  const rationale = wordDiff(oneLine(candidate?.rationale ?? decision.rationale), oneLine(decision.rationale))
+  const side = (which: 'old' | 'new', heading: string, text: DecisionText) => (inside: number | null) => [
+    out.paint('bold', heading),
+    ...marks(out, title, which, inside),
+    '',
+    ...marks(out, rationale, which, inside),
+    '',
+    ...smallPrint(out, [`${oneLine(text.owner)}, ${text.date}`, sureness(text)], '', inside),
+  ]
+  const waits = reason === 'merged_twins' ? 'IN FORCE TOO' : 'NEW, waits'
+  if (candidate === null) {
+    const gone = paragraph('The decision that it was like was forgotten since.', '', width)
+    return [...head, ...gone, '', ...side('new', waits, decision)(width)]
+  }
+  const old = `${candidate.in_force ? 'IN FORCE' : 'SUPERSEDED SINCE'}  ${shortId(candidate.id)}`
+  return [...head, ...sideBySide(width, side('old', old, candidate), side('new', waits, decision))]
+}
+
+function marks(out: Out, parts: readonly DiffPart[], side: 'old' | 'new', width: number | null): string[] {
+  return markedLines(out, marked(out, parts, side), width)
+}
+
+function sureness({ confidence }: DecisionText): string | null {
+  return confidence === 1 ? null : `confidence ${confidence}`
+}
