@@ -14,6 +14,9 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   rebuild: () => import('./rebuild.ts'),
   'four-writers': () => import('./four-writers.ts'),
   tools: () => import('./tools.ts'),
+  similarity: () => import('./similarity.ts'),
+  'save-decision': () => import('./save-decision.ts'),
+  surface: () => import('./surface.ts'),
 }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } })

@@ -6,20 +6,12 @@ import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, StatementSync } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { newConnection } from '../src/app/context.ts'
 import { perform } from '../src/app/operation.ts'
 import { sessionInitialize } from '../src/app/operations/session_initialize.ts'
 import { sessionUpdate } from '../src/app/operations/session_update.ts'
 import { type Disk, nodeDisk, type OpenFile } from '../src/log/disk.ts'
-import { ensureBook } from '../src/log/init.ts'
-import { bookLayout } from '../src/log/layout.ts'
-import { findPlace } from '../src/log/place.ts'
-import { systemClock } from '../src/machine/clock.ts'
-import { listPrices } from '../src/machine/prices.ts'
-import { systemProcesses } from '../src/machine/processes.ts'
-import { secretRedactor } from '../src/machine/redactor.ts'
 import type { LedgerWriter } from '../src/ports/ledger.ts'
-import { SqliteLedger } from '../src/store/sqlite/ledger.ts'
+import { openBook } from '../src/wire.ts'
 import { type Bench, compare, measure, median, takeTurns, timed } from './harness.ts'
 
 const WARM_UP = 3000
@@ -167,51 +159,35 @@ function inParts(watch: Stopwatch, run: typeof sessionUpdate.run): typeof sessio
 }
 
 function openWatched(folder: string, watch: Stopwatch) {
-  const place = findPlace(folder)
-  const layout = bookLayout(place.bot)
-  const prepare = () => ensureBook(nodeDisk, layout, 'bench')
-  const { settings } = prepare()
-  const clock = systemClock()
-  const ledger = new SqliteLedger({
-    project_id: settings.project_id,
-    place: place.id,
-    layout,
-    clock,
-    processes: systemProcesses(),
-    lease_ttl_ms: settings.lease_seconds * 1000,
-    prepare,
-    disk: watchedDisk(watch),
-    pausePoint: (point) => {
-      if (point === 'locked') watch.enter('look for what changed')
-      if (point === 'decided') watch.enter('open and append')
-      if (point === 'appended') watch.enter('sync')
-      if (point === 'synced') watch.enter('rows')
-      if (point === 'projected') watch.enter('commit')
-      if (point === 'committed') watch.enter('close')
+  const { connect } = openBook(folder, {
+    project_id: 'bench',
+    ledger: {
+      disk: watchedDisk(watch),
+      pausePoint: (point) => {
+        if (point === 'locked') watch.enter('look for what changed')
+        if (point === 'decided') watch.enter('open and append')
+        if (point === 'appended') watch.enter('sync')
+        if (point === 'synced') watch.enter('rows')
+        if (point === 'projected') watch.enter('commit')
+        if (point === 'committed') watch.enter('close')
+      },
     },
   })
+  const context = connect({ kind: 'agent', name: 'bench' }, 'default')
+  const { ledger, redactor } = context
   const write = ledger.write.bind(ledger)
   ledger.write = (work) =>
     write((book) => {
       watch.enter('find the session, decide, encode')
       return work(watchedBook(book, watch))
     })
-  const redactor = secretRedactor()
-  const context = {
-    ledger,
-    clock,
-    prices: listPrices(),
-    redactor: {
-      async redact<T>(value: T): Promise<T> {
-        watch.enter('redact')
-        return await redactor.redact(value)
-      },
+  const watchedRedactor = {
+    async redact<T>(value: T): Promise<T> {
+      watch.enter('redact')
+      return await redactor.redact(value)
     },
-    settings,
-    random: Math.random,
-    connection: newConnection({ kind: 'agent', name: 'bench' }, 'default'),
   }
-  return { context, ledger }
+  return { context: { ...context, redactor: watchedRedactor }, ledger }
 }
 
 /** The book of one write: its first question about a session meets the record, the others are rows. */
