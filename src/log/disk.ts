@@ -73,8 +73,13 @@ export const nodeDisk: Disk = {
   replace(path, content) {
     mkdirSync(dirname(path), { recursive: true })
     const beside = `${path}.${process.pid}.tmp`
-    writeFileSync(beside, content, { flush: true })
-    renameSync(beside, path)
+    try {
+      writeFileSync(beside, content, { flush: true })
+      renameSync(beside, path)
+    } catch (error) {
+      rmSync(beside, { force: true })
+      throw error
+    }
     syncFolder(dirname(path))
   },
 }

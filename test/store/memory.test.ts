@@ -160,6 +160,54 @@ describe('a memory stream that git changes', () => {
   })
 })
 
+describe('what a session learned', () => {
+  async function learned() {
+    const book = testBook()
+    const agent = saver(book)
+    const { session_id } = await agent.context.call(sessionInitialize, { session_type: 'manual' })
+    const { artifact_id } = await agent.decide(words(10))
+    await agent.settle()
+    return { book, agent, artifact_id, path: book.path(session_id) }
+  }
+
+  test('is not lost to a checkout that cuts its record while it runs', async () => {
+    const { book, agent, artifact_id, path } = await learned()
+    const whole = readFileSync(path)
+    put(path, firstLines(whole, 2))
+    expect(await agent.inForce()).toEqual([artifact_id])
+    rmSync(path)
+    expect(await agent.decide(words(10))).toMatchObject({ dedup_outcome: 'duplicate_skip', artifact_id })
+    expect(readFileSync(path).equals(whole)).toBe(true)
+    expect(streamsOf(book.layout)).toEqual([])
+  })
+
+  test('comes and goes with its record once it is over', async () => {
+    const { agent, artifact_id, path } = await learned()
+    await agent.context.call(sessionUpdate, { status: 'stopped' })
+    await agent.settle()
+    const whole = readFileSync(path)
+    rmSync(path)
+    expect(await agent.inForce()).toEqual([])
+    put(path, firstLines(whole, 2))
+    expect(await agent.inForce()).toEqual([])
+    put(path, whole)
+    expect(await agent.inForce()).toEqual([artifact_id])
+  })
+
+  test('is the same once, where its record stands twice under two names', async () => {
+    const { book, agent, path } = await learned()
+    await agent.batch([decisionOf(`${words(9)} b`)], [patternOf('p')])
+    await agent.settle()
+    const before = graphOf(book.layout)
+    put(book.layout.record({ kind: 'memory', id: 'a-copy' }), readFileSync(path))
+    await agent.settle()
+    const after = graphOf(book.layout)
+    for (const table of ['artifacts', 'reviews', 'word_sets', 'search_docs'])
+      expect(after[table]).toEqual(before[table])
+    expect(after['memory_events']).toHaveLength(2 * (before['memory_events']?.length ?? 0))
+  })
+})
+
 test('a memory stream that is torn at any byte has its whole steps, and the clone goes on', async () => {
   const source = testBook()
   const first = saver(source)

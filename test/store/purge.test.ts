@@ -221,6 +221,7 @@ test('rewrites a copy that stands beside a record, or removes it where it says n
 test('removes what was put aside and has the text', async () => {
   const me = learner()
   const id = await me.decide(TITLE, RATIONALE)
+  await me.context.ledger.read(async () => {})
   const [record] = filesIn(me.book.layout.folder('memory')) as [string]
   mkdirSync(me.book.layout.torn, { recursive: true })
   writeFileSync(join(me.book.layout.torn, 'torn.txt'), readFileSync(record).subarray(0, -20))

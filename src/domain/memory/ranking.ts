@@ -4,9 +4,9 @@ import type { Scope } from './room.ts'
 export const SEARCH_COST = {
   /** Characters of a query that are read; a person's question has a hundred, a whole decision a thousand. */
   query_characters: 8_000,
-  /** Different terms of a query that are looked up, about 0.1 ms each. */
+  /** Different terms of a query that are looked up. */
   query_terms: 48,
-  /** A term that more documents have is common: it is counted no further, and brings no documents of its own. */
+  /** A term that more documents have is common: it brings no documents of its own. */
   common_docs: 300,
   /** Terms whose documents are scored, at most, the rarest first. */
   scored_terms: 10,
@@ -19,7 +19,7 @@ export const SEARCH_COST = {
 /** What an index knows of a term. */
 export interface TermUse {
   readonly term: string
-  /** Documents that have it; exact up to `SEARCH_COST.common_docs`, an estimate beyond. */
+  /** Documents that have it. */
   readonly docs: number
 }
 

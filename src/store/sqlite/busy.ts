@@ -13,8 +13,8 @@ const pause = new Int32Array(new SharedArrayBuffer(4))
  * Runs `attempt` until the database is not locked. SQLite's own `busy_timeout` backs off and starves: of four writing processes
  * one got a single transaction in four seconds. Waiting 0.2 to 1.2 ms at random between tries is fair and costs a tenth.
  */
-export async function retryWhileBusy<T>(attempt: () => T): Promise<T> {
-  const deadline = performance.now() + PATIENCE_MS
+export async function retryWhileBusy<T>(attempt: () => T, patienceMs: number = PATIENCE_MS): Promise<T> {
+  const deadline = performance.now() + patienceMs
   for (let tries = 1; ; tries++) {
     try {
       return attempt()
@@ -23,7 +23,7 @@ export async function retryWhileBusy<T>(attempt: () => T): Promise<T> {
       if (performance.now() > deadline) {
         throw new Refusal(
           'store_unavailable',
-          `Another process has been writing to the book for more than ${PATIENCE_MS / 1000} s; nothing was changed.`,
+          `Another process has been writing to the book for more than ${patienceMs / 1000} s; nothing was changed.`,
           { hint: 'Try again. If it lasts, rutter doctor shows who holds what.', cause: error },
         )
       }

@@ -109,6 +109,16 @@ export class Database {
     return this.#db.isTransaction
   }
 
+  /** False for a file that SQLite itself finds to be damaged. Reads all of it. */
+  isSound(): boolean {
+    try {
+      return this.#db.prepare('PRAGMA quick_check(1)').get()?.['quick_check'] === 'ok'
+    } catch (error) {
+      if (isUnreadable(error)) return false
+      throw error
+    }
+  }
+
   /** False once another file, or none, stands at the path: somebody deleted or replaced the store under us. */
   isCurrent(): boolean {
     return statSync(this.path, { throwIfNoEntry: false })?.ino === this.#ino

@@ -3,13 +3,13 @@ import type { RecordedEvent, StreamRef } from '../../domain/event.ts'
 import { Refusal } from '../../domain/refusal.ts'
 import { nodeDisk } from '../../log/disk.ts'
 import { pageOf } from '../../log/page.ts'
-import { asUnavailable } from '../../log/unavailable.ts'
 import type { Cursor, Finding, Ledger, LedgerReader, LedgerWriter, Progress, VerifyReport } from '../../ports/ledger.ts'
 import { isUnreadable } from './database.ts'
 import { carryOutPair, finishPair } from './pair-write.ts'
 import { prepareToPurge, purge } from './purge.ts'
 import { ReadTransaction } from './read-transaction.ts'
-import { Store, type StoreOptions } from './store.ts'
+import type { Store, StoreOptions } from './store.ts'
+import { StoreDoor } from './store-door.ts'
 import { examine, examineAgain } from './verify.ts'
 import { carryOut } from './write-path.ts'
 
@@ -20,8 +20,10 @@ export type SqliteLedgerOptions = Omit<StoreOptions, Defaulted | 'report'> &
     readonly global?: SqliteLedger
   }
 
-/** For work that meets records itself, or wants them as they are. */
-const UNMET = { meet: false }
+/** How long a write waits for the global book only to finish what another one had begun there. */
+const FINISHING_PATIENCE_MS = 250
+/** How often a write in two books is begun anew because a database turned out to be damaged. */
+const MENDS = 2
 
 /** The embedded ledger: records in files, the projection in SQLite, one writer at a time over all processes. */
 export class SqliteLedger implements Ledger {
@@ -30,9 +32,8 @@ export class SqliteLedger implements Ledger {
   readonly #options: StoreOptions
   readonly #findings: Finding[] = []
   readonly #global: SqliteLedger | null
-  #store: Store | null = null
-  /** One connection serves one transaction at a time; callers of the same process wait in line here. */
-  #line: Promise<unknown> = Promise.resolve()
+  readonly #door: StoreDoor
+  #hasToldOfPending = false
 
   constructor(options: SqliteLedgerOptions) {
     this.project_id = options.project_id
@@ -40,6 +41,7 @@ export class SqliteLedger implements Ledger {
     this.#global = options.global ?? null
     const report = (finding: Finding) => this.#findings.push(finding)
     this.#options = { disk: nodeDisk, newId: () => v7(), pausePoint: () => {}, ...options, report }
+    this.#door = new StoreDoor(this.#options, (store) => this.#finishPair(store))
   }
 
   write<T>(work: (book: LedgerWriter) => Promise<T>): Promise<T> {
@@ -51,13 +53,12 @@ export class SqliteLedger implements Ledger {
 
   async #attempt<T>(work: (book: LedgerWriter) => Promise<T>, answer: (result: T) => void): Promise<void> {
     const { pausePoint, report, layout } = this.#options
-    const outcome = await this.#locked((store) => carryOut(store, work, { answer, pausePoint, report, layout }))
+    const outcome = await this.#door.locked((store) => carryOut(store, work, { answer, pausePoint, report, layout }))
     if (outcome === 'store is gone') await this.#attempt(work, answer)
   }
 
   read<T>(work: (book: LedgerReader) => Promise<T>): Promise<T> {
-    return this.#inLine(async () => {
-      const store = await this.#upToDate()
+    const look = async (store: Store) => {
       const transaction = new ReadTransaction(store.parts)
       store.database.exec('BEGIN')
       try {
@@ -66,16 +67,25 @@ export class SqliteLedger implements Ledger {
         store.database.exec('COMMIT')
         await store.keepSightings(transaction.sightings)
       }
-    })
+    }
+    return this.#door.reading(look, () => this.#global === null || !this.#isPending())
   }
 
   async writeWithGlobal<T>(work: (book: LedgerWriter, global: LedgerWriter) => Promise<T>): Promise<T> {
     const global = this.#globalBook()
-    // Always in this order, so that two processes never wait for each other.
-    const outcome = await this.#locked((own) =>
-      global.#locked((shared) => carryOutPair(own, shared, work, this.#options)),
-    )
-    return outcome === 'store is gone' ? await this.writeWithGlobal(work) : outcome.result
+    for (let mends = 0; ; ) {
+      try {
+        // Always in this order, so that two processes never wait for each other.
+        const outcome = await this.#door.lockedOnce((own) =>
+          global.#door.lockedOnce((shared) => carryOutPair(own, shared, work, this.#options)),
+        )
+        if (typeof outcome === 'object') return outcome.result
+      } catch (error) {
+        if (!isUnreadable(error instanceof Refusal ? error.cause : error) || mends++ === MENDS) throw error
+        await global.#door.putAsideIfDamaged()
+        await this.#door.putAsideIfDamaged()
+      }
+    }
   }
 
   readWithGlobal<T>(work: (book: LedgerReader, global: LedgerReader | null) => Promise<T>): Promise<T> {
@@ -85,7 +95,7 @@ export class SqliteLedger implements Ledger {
   }
 
   async openGlobal(): Promise<void> {
-    await this.#globalBook().#locked(async () => {})
+    await this.#globalBook().#door.locked(async () => {})
   }
 
   #globalBook(): SqliteLedger {
@@ -100,41 +110,43 @@ export class SqliteLedger implements Ledger {
   }
 
   renewLeases(): Promise<void> {
-    return this.#locked(async ({ parts }) => parts.leases.renewAll())
+    return this.#door.locked(async ({ parts }) => parts.leases.renewAll())
   }
 
   history(stream: StreamRef, after?: Cursor): Promise<{ events: RecordedEvent[]; cursor: Cursor }> {
-    return this.#inLine(async () => pageOf(this.#options, stream, after))
+    return this.#door.inLine(async () => pageOf(this.#options, stream, after))
   }
 
   /** Agents go on writing meanwhile: what looks damaged is looked at again under the lock, when nobody is in mid-write. */
   verify(onProgress?: (progress: Progress) => void): Promise<VerifyReport> {
-    return this.#inLine(async () => {
-      const { parts } = this.#store ?? (await this.#open())
+    return this.#door.inLine(async () => {
+      const { parts } = await this.#door.open()
       const report = examine(this.#options, parts.streams, onProgress)
       if (!report.findings.some(({ damage }) => damage)) return report
       // Records are not met here, as they are before a call: that would mend what is to be reported.
-      return await this.#transaction(async (store) => examineAgain(this.#options, store.parts.streams, report), UNMET)
+      return await this.#door.transaction(async (store) => examineAgain(this.#options, store.parts.streams, report), {
+        meet: false,
+      })
     })
   }
 
   rebuild(onProgress?: (progress: Progress) => void): Promise<{ streams: number; events: number }> {
-    return this.#locked(async (store) => store.rebuild(onProgress), UNMET)
+    return this.#door.locked(async (store) => store.rebuild(onProgress), { meet: false })
   }
 
   lacking(): Promise<readonly Finding[]> {
-    return this.#locked(async ({ parts }) => parts.meeting.kept.lacking())
+    return this.#door.locked(async ({ parts }) => parts.meeting.kept.lacking())
   }
 
   writeBack(stream: StreamRef): Promise<number> {
-    return this.#locked(async ({ parts }) => parts.meeting.writeBack(stream))
+    return this.#door.locked(async ({ parts }) => parts.meeting.writeBack(stream))
   }
 
   async purge(...[text, record]: Parameters<Ledger['purge']>): ReturnType<Ledger['purge']> {
     if (text.project_id === this.#global?.project_id) return await this.#global.purge(text, record)
-    await this.#locked(async ({ parts }) => prepareToPurge(parts, text))
+    await this.#door.locked(async ({ parts }) => prepareToPurge(parts, text))
     await this.write(record)
-    return await purge(text, (work) => this.#locked(work))
+    return await purge(text, (work) => this.#door.locked(work))
   }
 
   repairs(): readonly Finding[] {
@@ -143,102 +155,30 @@ export class SqliteLedger implements Ledger {
 
   async close(): Promise<void> {
     await this.#global?.close()
-    await this.#inLine(async () => {
-      this.#store?.close()
-      this.#store = null
-    })
+    await this.#door.close()
   }
 
-  #locked<T>(work: (store: Store) => Promise<T>, options?: { meet: boolean }): Promise<T> {
-    return this.#inLine(() => this.#transaction(work, options))
-  }
-
-  /**
-   * Runs `work` under the write lock, with all records met. What it did is committed when it returns and rolled back when it
-   * throws; a write that answers before or after its commit commits by itself.
-   */
-  async #transaction<T>(work: (store: Store) => Promise<T>, { meet } = { meet: true }): Promise<T> {
-    const store = await this.#begin(meet)
-    try {
-      const result = await work(store)
-      if (store.database.inTransaction) store.database.commit()
-      return result
-    } finally {
-      store.database.rollBack()
-    }
-  }
-
-  #inLine<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#line
-      .then(() => this.#withReadableStore(work))
-      .catch((error: unknown) => {
-        throw asUnavailable(error, this.#options.layout)
-      })
-    this.#line = done.catch(() => {})
-    return done
-  }
-
-  /** A database that turns out to be damaged in mid-use is put aside, and what was asked is done on a new one. */
-  async #withReadableStore<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work()
-    } catch (error) {
-      if (!isUnreadable(error) || this.#store === null) throw error
-      await this.#store.putAside()
-      this.#store = null
-      return await work()
-    }
-  }
-
-  /**
-   * The write lock over all processes, on the store that stands at the path now. What git did to the records is taken in and
-   * committed by itself before, so that it stays taken in when the call that came upon it is refused.
-   */
-  async #begin(meet: boolean): Promise<Store> {
-    for (;;) {
-      const store = this.#store ?? (await this.#open())
-      try {
-        if (await store.begin()) {
-          if (!meet) return store
-          if (store.meetWhatChanged() || (await this.#finishPair(store))) continue
-          return store
-        }
-      } catch (error) {
-        store.database.rollBack()
-        throw error
-      }
-      store.close()
-      this.#store = null
-    }
+  #isPending(): boolean {
+    return this.#options.disk.stat(this.#options.layout.pending) !== null
   }
 
   /** Finishes what a process had begun to write here and in the global book; false where there is nothing to finish. */
   async #finishPair(store: Store): Promise<boolean> {
-    const { disk, layout, report } = this.#options
-    if (this.#global === null || disk.stat(layout.pending) === null) return false
+    if (this.#global === null || !this.#isPending()) return false
+    const wishes = { patience_ms: FINISHING_PATIENCE_MS }
     try {
-      await this.#global.#locked((global) => finishPair(store, global, this.#options))
+      await this.#global.#door.locked((global) => finishPair(store, global, this.#options), wishes)
       return true
     } catch (error) {
       if (!(error instanceof Refusal) || error.code !== 'store_unavailable') throw error
       // Nobody was answered about it, and what this project does by itself need not wait for the global book.
-      const message = `a write in this book and the global one waits to be finished: ${error.message}`
-      report({ stream: null, where: layout.pending, line: null, kind: 'store_behind', message, damage: false })
+      if (!this.#hasToldOfPending) {
+        this.#hasToldOfPending = true
+        const { layout, report } = this.#options
+        const message = `a write in this book and the global one waits to be finished: ${error.message}`
+        report({ stream: null, where: layout.pending, line: null, kind: 'store_behind', message, damage: false })
+      }
       return false
     }
-  }
-
-  /** The store with all records met, for a reader; it takes no lock where there is nothing to meet. */
-  async #upToDate(): Promise<Store> {
-    if (this.#store?.isUpToDate() === true && !this.#store.isBehind()) return this.#store
-    return await this.#transaction(async (store) => {
-      store.meetOpen()
-      return store
-    })
-  }
-
-  async #open(): Promise<Store> {
-    this.#store = await Store.open(this.#options)
-    return this.#store
   }
 }

@@ -33,7 +33,9 @@ export class MemoryProjection {
     for (const event of events) {
       const { project_id } = event.data
       this.#db
-        .sql('INSERT INTO memory_events (project_id, stream_kind, stream_id, seq, event) VALUES (?, ?, ?, ?, ?)')
+        .sql(
+          'INSERT OR REPLACE INTO memory_events (project_id, stream_kind, stream_id, seq, event) VALUES (?, ?, ?, ?, ?)',
+        )
         .run(project_id, stream.kind, stream.id, event.seq, JSON.stringify({ ...event, prev: '' }))
       for (const subject of subjectsOf(event)) {
         touched.set(`${subject.project_id} ${subject.kind} ${subject.id}`, subject)

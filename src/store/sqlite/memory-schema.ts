@@ -72,9 +72,10 @@ export const MEMORY_SCHEMA = `
     PRIMARY KEY (project_id, approval_id)
   ) WITHOUT ROWID;
 
-  -- The stream that this clone's own learnings go to, and where it ended when something was last added.
+  -- The stream that this clone's own learnings go to, where it ended when something was last added, and where that was done: a copy
+  -- of the folder is another clone.
   CREATE TABLE writers (
-    project_id TEXT NOT NULL, stream_id TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL,
+    project_id TEXT NOT NULL, stream_id TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL, place TEXT NOT NULL,
     PRIMARY KEY (project_id)
   ) WITHOUT ROWID;
   ${WORD_SETS_SCHEMA}

@@ -32,14 +32,19 @@ export async function carryOutPair<T>(
   global: Store,
   work: (book: LedgerWriter, global: LedgerWriter) => Promise<T>,
   parts: PairParts,
-): Promise<{ result: T } | 'store is gone'> {
+): Promise<{ result: T } | 'begin again'> {
   const { disk, layout, pausePoint } = parts
+  if (disk.stat(layout.pending) !== null) {
+    // Only now are both books locked for certain; a second note would take the place of the first.
+    await finishPair(own, global, parts)
+    return 'begin again'
+  }
   const here = new WriteTransaction(own.parts)
   const there = new WriteTransaction(global.parts)
   try {
     const result = await work(here, there)
     pausePoint('decided')
-    if (!own.database.isCurrent() || !global.database.isCurrent()) return 'store is gone'
+    if (!own.database.isCurrent() || !global.database.isCurrent()) return 'begin again'
     const pending: Pending = { own: here.learned(), global: there.learned() }
     const isPair = pending.own.length > 0 && pending.global.length > 0
     try {
@@ -48,9 +53,7 @@ export async function carryOutPair<T>(
       there.record()
       here.record()
     } catch (error) {
-      there.undo()
-      here.undo()
-      if (isPair) disk.remove(layout.pending)
+      takeBack(there, here, isPair, parts)
       throw error
     }
     if (isPair) dropNote(parts)
@@ -60,8 +63,39 @@ export async function carryOutPair<T>(
     here.close()
     there.close()
     for (const { database } of [global, own]) database.rollBack()
-    await own.keepSightings(here.sightings)
+    // What was recorded stands, whatever becomes of this.
+    await own
+      .keepSightings(here.sightings)
+      .catch((error: unknown) => tell(parts, 'a look at a lease was not kept', error))
   }
+}
+
+/** A refused write must not be finished by the next one, so its note goes first; then each book as far as it can be cut back. */
+function takeBack(there: WriteTransaction, here: WriteTransaction, isPair: boolean, parts: PairParts): void {
+  const { disk, layout } = parts
+  if (isPair) {
+    attempt(parts, 'the note of a refused write could not be removed', () => {
+      // Emptied before it is removed: a power cut may bring back a file that was only removed.
+      if (disk.stat(layout.pending) !== null) disk.replace(layout.pending, 'null')
+      disk.remove(layout.pending)
+    })
+  }
+  for (const transaction of [there, here]) {
+    attempt(parts, 'what a refused write had added could not be cut off', () => transaction.undo())
+  }
+}
+
+function attempt(parts: PairParts, whatFailed: string, work: () => void): void {
+  try {
+    work()
+  } catch (error) {
+    tell(parts, whatFailed, error)
+  }
+}
+
+function tell({ layout, report }: PairParts, what: string, error: unknown): void {
+  const message = `${what} (${error instanceof Error ? error.message : error})`
+  report({ stream: null, where: layout.pending, line: null, kind: 'store_behind', message, damage: false })
 }
 
 /** Adds what a write in two books had announced and not added before its process died. Both books are locked. */
@@ -75,7 +109,12 @@ export async function finishPair(own: Store, global: Store, parts: PairParts): P
       [there, pending?.global ?? []],
       [here, pending?.own ?? []],
     ] as const) {
-      for (const { stream, events } of additions) await transaction.addMissing(stream, events)
+      for (const { stream, events } of additions) {
+        // Git may have put an older copy of the clone's memory in place meanwhile, or none of the session: nothing may be added there.
+        const isThere = stream.kind === 'session' && (await transaction.session(stream.id)) !== undefined
+        const target = isThere ? stream : await transaction.memoryStream()
+        await transaction.addMissing(target, events)
+      }
       transaction.record()
     }
     disk.remove(layout.pending)
@@ -86,14 +125,11 @@ export async function finishPair(own: Store, global: Store, parts: PairParts): P
   }
 }
 
-/** Both books have it. A note that cannot be removed does no harm: whoever comes upon it finds all of it done. */
-function dropNote({ disk, layout, report }: PairParts): void {
-  try {
-    disk.remove(layout.pending)
-  } catch (error) {
-    const message = `a note of what is done could not be removed (${error instanceof Error ? error.message : error}); the next call does it`
-    report({ stream: null, where: layout.pending, line: null, kind: 'store_behind', message, damage: false })
-  }
+/** Both books have it. Whoever comes upon a note that could not be removed finds all of it done. */
+function dropNote(parts: PairParts): void {
+  attempt(parts, 'a note of what is done could not be removed; the next call does it', () =>
+    parts.disk.remove(parts.layout.pending),
+  )
 }
 
 /** The records have it, so it stands: a store that cannot follow now is brought up to date by the next call. */

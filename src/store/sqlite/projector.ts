@@ -38,9 +38,14 @@ export class Projector {
 
   /** One step of the record. */
   take(links: readonly Link[]): void {
-    const events = links.filter(({ understood }) => understood).map(({ event }) => event)
+    const known = links.filter(({ understood }) => understood)
+    const events = known.map(({ event }) => event)
     const own = this.#stream.kind === 'session' ? events.filter(isSessionEvent) : []
-    if (own.length < events.length) this.#learned.push(...events.filter(isMemoryEvent))
+    if (own.length < events.length) {
+      // By its place in the chain: the number in a line may have been changed after it was written.
+      const placed = known.map(({ event, head }) => ({ ...event, seq: head.seq }))
+      this.#learned.push(...placed.filter(isMemoryEvent))
+    }
     if (this.#stream.kind !== 'session' || (own.length === 0 && this.#session === undefined)) return
     const { state, changes } = project(this.#session, own, events.at(-1)?.at)
     for (const change of changes) this.#gather(change)

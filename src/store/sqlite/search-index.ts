@@ -69,11 +69,11 @@ export class SearchIndex {
   /** Takes a document out; nothing where there is none. */
   remove(projectId: string, kind: MatchKind, id: string): void {
     const gone = this.#db
-      .sql('DELETE FROM search_docs WHERE project_id = ? AND kind = ? AND id = ? RETURNING doc')
+      .sql('DELETE FROM search_docs WHERE project_id = ? AND kind = ? AND id = ? RETURNING doc, title, text')
       .get(projectId, kind, id)
     if (gone === undefined) return
     const number = Number(gone['doc'])
-    this.#terms.remove(number)
+    this.#terms.remove(projectId, number, [...terms.of(String(gone['title'])), ...terms.of(String(gone['text']))])
     this.#db
       .sql('UPDATE search_corpora SET docs = docs - 1, terms = terms - ? WHERE project_id = ?')
       .run(lengthOf(number), projectId)

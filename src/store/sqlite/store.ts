@@ -51,7 +51,7 @@ export class Store {
     const { layout, project_id, clock, processes, place, lease_ttl_ms, disk, newId, report, pausePoint } = options
     this.#folders = [layout.folder('session'), layout.folder('memory')]
     const rows = new Rows(database, project_id)
-    const streams = new StreamRows(database, project_id)
+    const streams = new StreamRows(database, project_id, place)
     const memory = new MemoryProjection(database)
     const leases = new Leases(database, project_id, { clock, processes, ttlMs: lease_ttl_ms })
     const now = () => clock.now()
@@ -75,8 +75,8 @@ export class Store {
   }
 
   /** Takes the write lock over all processes. False when another store stands at the path by now: this one is of no use. */
-  async begin(): Promise<boolean> {
-    await retryWhileBusy(() => this.database.begin())
+  async begin(patienceMs?: number): Promise<boolean> {
+    await retryWhileBusy(() => this.database.begin(), patienceMs)
     // Asked under the lock: somebody may have deleted or replaced the store while this process waited.
     return this.database.isCurrent()
   }

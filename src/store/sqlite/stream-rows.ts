@@ -26,10 +26,13 @@ export interface Writer {
 export class StreamRows {
   readonly #db: Database
   readonly #project: string
+  readonly #place: string
 
-  constructor(db: Database, projectId: string) {
+  /** `place` names this copy of the book: a copy of the folder is another clone, and has no stream yet. */
+  constructor(db: Database, projectId: string, place: string) {
     this.#db = db
     this.#project = projectId
+    this.#place = place
   }
 
   get(stream: StreamRef): StreamRow | undefined {
@@ -61,15 +64,17 @@ export class StreamRows {
 
   /** This clone's own memory stream, and where it ended when something was last added to it. */
   writer(): Writer | undefined {
-    const row = this.#db.sql('SELECT stream_id, seq, hash FROM writers WHERE project_id = ?').get(this.#project)
+    const row = this.#db
+      .sql('SELECT stream_id, seq, hash FROM writers WHERE project_id = ? AND place = ?')
+      .get(this.#project, this.#place)
     if (row === undefined) return undefined
     return { stream: memoryStream(String(row['stream_id'])), seq: Number(row['seq']), hash: String(row['hash']) }
   }
 
   putWriter({ stream, seq, hash }: Writer): void {
     this.#db
-      .sql('INSERT OR REPLACE INTO writers (project_id, stream_id, seq, hash) VALUES (?, ?, ?, ?)')
-      .run(this.#project, stream.id, seq, hash)
+      .sql('INSERT OR REPLACE INTO writers (project_id, stream_id, seq, hash, place) VALUES (?, ?, ?, ?, ?)')
+      .run(this.#project, stream.id, seq, hash, this.#place)
   }
 
   /** From now on this clone adds to another memory stream. */

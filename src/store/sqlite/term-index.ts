@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { StatementSync } from 'node:sqlite'
-import { type Posting, type ScoredTerm, SEARCH_COST, type TermUse } from '../../domain/memory/ranking.ts'
+import type { Posting, ScoredTerm, TermUse } from '../../domain/memory/ranking.ts'
 import { IS_OF_KIND, lengthOf } from './doc-number.ts'
 
 /** What is needed of a `Database`. It is not imported, since its migrations import the schema from here. */
@@ -18,6 +18,12 @@ export const TERM_SCHEMA = `
     title, text, content = '', contentless_delete = 1, tokenize = "ascii tokenchars '._-/\\:@#+''|'"
   );
   CREATE VIRTUAL TABLE search_postings USING fts5vocab (search_terms, instance);
+
+  -- In how many documents each term stands: FTS5 would count them anew for every query.
+  CREATE TABLE search_term_counts (
+    project_id TEXT NOT NULL, term TEXT NOT NULL, docs INTEGER NOT NULL,
+    PRIMARY KEY (project_id, term)
+  ) WITHOUT ROWID;
   `
 
 /** A term in the title says as much as so many in the text. */
@@ -37,34 +43,34 @@ export class TermIndex {
     this.#db
       .sql('INSERT INTO search_terms (rowid, title, text) VALUES (?, ?, ?)')
       .run(doc, indexed(title), indexed(text))
+    const count = this.#db.sql(`INSERT INTO search_term_counts (project_id, term, docs) VALUES (?, ?, 1)
+                                ON CONFLICT DO UPDATE SET docs = docs + 1`)
+    for (const term of new Set([...title, ...text])) count.run(projectId, term)
   }
 
-  remove(doc: number): void {
+  /** Takes out a document that was put in with these terms. */
+  remove(projectId: string, doc: number, terms: readonly string[]): void {
     this.#db.sql('DELETE FROM search_terms WHERE rowid = ?').run(doc)
+    const count = this.#db.sql('UPDATE search_term_counts SET docs = docs - 1 WHERE project_id = ? AND term = ?')
+    const forget = this.#db.sql('DELETE FROM search_term_counts WHERE project_id = ? AND term = ? AND docs < 1')
+    for (const term of new Set(terms)) {
+      count.run(projectId, term)
+      forget.run(projectId, term)
+    }
   }
 
   dropAll(): void {
     this.#db.sql(`INSERT INTO search_terms (search_terms) VALUES ('delete-all')`).run()
+    this.#db.sql('DELETE FROM search_term_counts').run()
   }
 
-  /**
-   * How many documents have each of the terms. What is common is counted to the limit, from the newest on; how far that went back, of
-   * the time that all documents span, says about how many there are.
-   */
+  /** How many documents have each of the terms. */
   uses(terms: readonly string[], projects: readonly string[]): TermUse[] {
-    const ends = this.#db
-      .sql('SELECT (SELECT min(doc) FROM search_docs) AS oldest, max(doc) AS newest FROM search_docs')
-      .get()
-    const [oldest, newest] = [Number(ends?.['oldest']), Number(ends?.['newest'])]
-    return terms.map((term) => {
-      const row = this.#db
-        .sql(`SELECT count(*) AS docs, min(rowid) AS reach
-              FROM (SELECT rowid FROM search_terms WHERE search_terms MATCH ? ORDER BY rowid DESC LIMIT ?)`)
-        .get(anyOf([term], projects), SEARCH_COST.common_docs)
-      const docs = Number(row?.['docs'])
-      if (docs < SEARCH_COST.common_docs) return { term, docs }
-      return { term, docs: (docs * (newest - oldest + 1)) / (newest - Number(row?.['reach']) + 1) }
-    })
+    const count = this.#db.sql('SELECT docs FROM search_term_counts WHERE project_id = ? AND term = ?')
+    return terms.map((term) => ({
+      term,
+      docs: projects.reduce((sum, project) => sum + Number(count.get(project, term)?.['docs'] ?? 0), 0),
+    }))
   }
 
   /** The scored terms with all of their documents, and the common ones in these documents. */

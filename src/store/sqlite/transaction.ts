@@ -62,7 +62,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     touched.after = { ...step.head, ino: touched.after.ino, journal_seq: step.head.seq }
     const own = stream.kind === 'session' ? step.recorded.filter(isSessionEvent) : []
     if (own.length < events.length) touched.learned.push(...step.recorded.filter(isMemoryEvent))
-    if (stream.kind !== 'session') return
+    if (stream.kind !== 'session' || (own.length === 0 && touched.session === undefined)) return
     const { state, changes } = project(touched.session, own, at)
     touched.session = state
     touched.changes.push(...changes)

@@ -3,6 +3,7 @@ import { stemmer } from 'stemmer'
 import { describe, expect, it } from 'vitest'
 import { openWork } from '../../../src/domain/memory/open-items.ts'
 import { Terms } from '../../../src/domain/memory/terms.ts'
+import { canonicalText } from '../../../src/domain/memory/words.ts'
 import { summary } from '../../support/memory.ts'
 
 const terms = new Terms(stemmer)
@@ -143,9 +144,9 @@ describe('for any history, what was left to do', () => {
         const [newest] = summaries
         if (newest === undefined) return
         const { open_items, next_actions } = work(...summaries)
-        const told = [...open_items, ...next_actions].map(({ text }) => text)
+        const told = [...open_items, ...next_actions].map(({ text }) => canonicalText([text]))
         for (const text of [...(newest.text?.open_items ?? []), ...(newest.text?.next_actions ?? [])])
-          if (text.trim() !== '') expect(told).toContain(text)
+          if (text.trim() !== '') expect(told).toContain(canonicalText([text]))
       }),
     )
   })

@@ -52,7 +52,8 @@ describe('the words of a text', () => {
         expect(wordsOf(one.normalize('NFC'))).toEqual(words)
         expect(wordsOf(one.normalize('NFD'))).toEqual(words)
         expect(wordsOf(`  ${one}\n\t`)).toEqual(words)
-        expect(wordsOf(one.toLowerCase())).toEqual(words)
+        // In Greek the end of a word has a letter of its own.
+        if (!/\p{Script=Greek}/u.test(one)) expect(wordsOf(one.toLowerCase())).toEqual(words)
       }),
       { numRuns: 2000 },
     )
