@@ -1,13 +1,38 @@
 import { openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
+/** What one thing that a call was to save came to, as the answer had it. */
+export interface SavedItem {
+  readonly kind: 'summary' | 'decision' | 'pattern'
+  /** `project`, `focus:<name>` or `global`. */
+  readonly room: string
+  /** The text by which it is compared. */
+  readonly text: string
+  /** Stands in the event, if this call recorded one. */
+  readonly mark: string
+  readonly status: string
+  readonly artifact_id: string | null
+  readonly outcome: string | null
+}
+
+/** What saving calls are told beside that they were answered. */
+export interface SavingAnswer {
+  readonly items?: readonly SavedItem[]
+  readonly idempotency_key?: string
+  readonly token?: string
+}
+
 /**
  * What a worker was told, written before it makes its next call. A mark names the one event that the call must have left in the
- * record; see `marksOf` in the checker for how each is spelt.
+ * record; see `marksOf` and `marksOfMemory` for how each is spelt.
  */
-export type Answer =
-  | { readonly by: string; readonly call: string; readonly marks: readonly string[] }
-  | { readonly by: string; readonly call: string; readonly marks: readonly string[]; readonly refused: string }
+export type Answer = Heard | (Heard & { readonly refused: string })
+
+interface Heard extends SavingAnswer {
+  readonly by: string
+  readonly call: string
+  readonly marks: readonly string[]
+}
 
 /** A worker's own file of answers. One write a line, at the end of the file: a kill leaves whole lines or one half line. */
 export class AnswerFile {

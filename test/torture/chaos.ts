@@ -5,8 +5,9 @@ import { keepLeases } from '../../src/app/lease-keeper.ts'
 import { asRefusal, type Operation, perform } from '../../src/app/operation.ts'
 import { operations } from '../../src/app/operations/index.ts'
 import type { SessionState } from '../../src/domain/session/state.ts'
-import type { AnswerFile } from './answers.ts'
+import type { AnswerFile, SavingAnswer } from './answers.ts'
 import type { Random } from './random.ts'
+import { resolveOne, saverAt } from './saving.ts'
 import type { WorkerConfig } from './worker.ts'
 
 export interface ChaosParts {
@@ -15,9 +16,11 @@ export interface ChaosParts {
   readonly random: Random
   readonly config: WorkerConfig
   say(message: object): void
+  /** The idempotency key of the batch that is being saved: what the global book could not take is not missed in it. */
+  batch: string | null
 }
 
-type Result = Record<string, unknown>
+export type Result = Record<string, unknown>
 
 const byName = new Map<string, Operation>(operations.map((operation) => [operation.name, operation]))
 
@@ -27,14 +30,37 @@ const LOST = ['lease_lost', 'session_stopped', 'session_not_found', 'no_active_s
 /** Calls as fast as it can, on sessions that it starts or takes over, until somebody kills it. */
 export async function runAtRandom(parts: ChaosParts): Promise<never> {
   const { context, config } = parts
+  tellOfGlobalFaults(parts)
   keepLeases(context.ledger, config.ttl_ms / 1000, () => {})
   const round = config.actor === 'operator' ? operatorAt(parts) : agentAt(parts)
   for (;;) await round()
 }
 
+/**
+ * Where the global book cannot be written, the rest of a batch is saved all the same; if the process dies before it hears that, only
+ * this tells that a part was rightly left out.
+ */
+function tellOfGlobalFaults(parts: ChaosParts): void {
+  const { ledger } = parts.context
+  const openGlobal = ledger.openGlobal.bind(ledger)
+  ledger.openGlobal = async () => {
+    try {
+      await openGlobal()
+    } catch (error) {
+      const idempotency_key = parts.batch
+      const { code } = asRefusal(error)
+      if (idempotency_key !== null) {
+        parts.answers.add({ by: parts.config.id, call: 'open_global', marks: [], idempotency_key, refused: code })
+      }
+      throw error
+    }
+  }
+}
+
 function agentAt(parts: ChaosParts): () => Promise<void> {
   const { context, random, config } = parts
   const call = caller(parts)
+  const save = saverAt(parts)
   let session: string | null = null
   let task: string | null = null
   let n = 0
@@ -101,6 +127,7 @@ function agentAt(parts: ChaosParts): () => Promise<void> {
   }
 
   return async () => {
+    if (random.chance(0.35)) return await save(session)
     if (session === null) return await find()
     const refused = await work(session)
     if (refused === 'circuit_open') await call('session_update', { session_id: session, status: 'running' }, [])
@@ -119,6 +146,7 @@ function operatorAt(parts: ChaosParts): () => Promise<void> {
   let n = 0
   return async () => {
     await sleep(random.int(2, 25))
+    if (random.chance(0.15)) return await resolveOne(parts)
     const states = await running(context)
     if (states.length === 0) return
     const { session_id } = random.pick(states)
@@ -152,18 +180,32 @@ async function running(context: Context): Promise<SessionState[]> {
   }
 }
 
-type Outcome = { readonly result: Result } | { readonly refused: string }
+export type Outcome = { readonly result: Result } | { readonly refused: string }
 
 function refusal(outcome: Outcome): string | undefined {
   return 'refused' in outcome ? outcome.refused : undefined
 }
 
+/** What a saving call writes down beside its marks. */
+interface Saving {
+  /** What must not be in the record if the call is refused. */
+  readonly refused: readonly string[]
+  readonly saving: (result: Result) => SavingAnswer
+}
+
 /** Calls by name. `marks` must be in the record once it was answered, and `more` names those that only the answer tells. */
-function caller(parts: ChaosParts) {
-  return (name: string, args: object, marks: readonly string[], more = (_: Result): string[] => []) => {
+export function caller(parts: ChaosParts) {
+  return (
+    name: string,
+    args: object,
+    marks: readonly string[],
+    more = (_: Result): string[] => [],
+    saving?: Saving,
+  ) => {
     const operation = byName.get(name)
     if (operation === undefined) throw new Error(`There is no operation ${name}.`)
-    return attempt(parts, name, marks, more, async () => (await perform(operation, parts.context, args)) as Result)
+    const work = async () => (await perform(operation, parts.context, args)) as Result
+    return attempt(parts, name, marks, more, work, saving)
   }
 }
 
@@ -174,17 +216,21 @@ async function attempt(
   marks: readonly string[],
   more: (result: Result) => string[],
   work: () => Promise<Result>,
+  saving?: Saving,
 ): Promise<Outcome> {
   const { answers, config, say } = parts
   try {
     const result = await work()
-    answers.add({ by: config.id, call, marks: [...marks, ...more(result)] })
+    const all = [...marks, ...more(result)]
+    answers.add({ by: config.id, call, marks: all, ...saving?.saving(result) })
     sayFirst(parts, call)
     return { result }
   } catch (error) {
     const { code, message } = asRefusal(error)
-    answers.add({ by: config.id, call, marks, refused: code })
-    if (code === 'internal' || code === 'invalid_argument') say({ surprise: `${call}: ${code}: ${message}` })
+    answers.add({ by: config.id, call, marks: saving?.refused ?? marks, refused: code })
+    // A review that another one resolved meanwhile is refused as an argument that comes too late.
+    const isWrong = code === 'internal' || (code === 'invalid_argument' && call !== 'memory_review')
+    if (isWrong) say({ surprise: `${call}: ${code}: ${message}` })
     return { refused: code }
   }
 }

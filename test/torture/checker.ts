@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Answer } from './answers.ts'
+import { checkMemory, type MemoryRecord, marksOfMemory, type StoredMemory } from './memory-checker.ts'
 
 /**
  * Reads records and answers and says what does not fit. Shares no code with the program that wrote them: it has its own idea of
@@ -21,6 +22,12 @@ export const VIOLATIONS = [
   'time_went_back',
   'forked',
   'store_differs',
+  'half_batches',
+  'keys_split',
+  'said_twice',
+  'tokens_misspent',
+  'skip_of_nothing',
+  'rebuild_differs',
 ] as const
 export type Violation = (typeof VIOLATIONS)[number]
 
@@ -32,9 +39,10 @@ export interface Verdict {
   readonly sessions: number
   readonly adoptions: number
   readonly reclaims: number
+  readonly artifacts: number
 }
 
-interface Line {
+export interface Line {
   seq: number
   id: string
   at: string
@@ -64,8 +72,18 @@ export interface StoredSession {
   readonly token: number
 }
 
-/** Checks all records of a book against every answer that was given; and against what the store knows, where that was asked. */
-export function check(bot: string, answers: readonly Answer[], stored?: readonly StoredSession[]): Verdict {
+/** What beside a book's own records is to be looked at. */
+export interface Beside {
+  /** What the store says of sessions. */
+  readonly sessions?: readonly StoredSession[]
+  /** The book that all projects share. */
+  readonly global?: string
+  /** What both stores say of what was learned, as they followed the records, and as they were computed again from them. */
+  readonly known?: { readonly followed: StoredMemory; readonly rebuilt: StoredMemory }
+}
+
+/** Checks all records of a book against every answer that was given; and against what the stores know, where that was asked. */
+export function check(bot: string, answers: readonly Answer[], beside: Beside = {}): Verdict {
   const counts = Object.fromEntries(VIOLATIONS.map((kind) => [kind, 0])) as Record<Violation, number>
   const details: string[] = []
   const tell = (kind: Violation, detail: string) => {
@@ -73,29 +91,35 @@ export function check(bot: string, answers: readonly Answer[], stored?: readonly
     if (counts[kind] <= 5) details.push(`${kind}: ${detail}`)
   }
 
-  const folder = join(bot, 'workspace', 'sessions')
-  const names = existsSync(folder) ? readdirSync(folder) : []
-  const records = new Map<string, Line[]>()
-  for (const name of names.filter((n) => n.endsWith('.jsonl'))) {
-    if (name.includes('.fork-')) tell('forked', name)
-    else {
-      const lines = readRecord(join(folder, name), name, tell)
-      // An empty file is what is left of a session whose first write never finished: it never was.
-      if (lines.length > 0) records.set(name.slice(0, -'.jsonl'.length), lines)
-    }
-  }
+  const records = recordsIn(bot, 'sessions', tell)
+  const memory = recordsIn(bot, 'memory', tell)
+  const shared = beside.global === undefined ? new Map<string, Line[]>() : recordsIn(beside.global, 'memory', tell)
 
   const marked = new Map<string, number>()
+  const mark = (name: string) => marked.set(name, (marked.get(name) ?? 0) + 1)
   for (const [session, lines] of records) {
-    for (const line of lines) for (const mark of marksOf(session, line)) marked.set(mark, (marked.get(mark) ?? 0) + 1)
+    for (const line of lines) for (const name of marksOf(session, line)) mark(name)
     checkSession(session, lines, tell)
+  }
+  for (const lines of [...memory.values(), ...shared.values()]) {
+    for (const line of lines) for (const name of marksOfMemory(line)) mark(name)
   }
   checkAnswers(answers, marked, tell)
   checkSlots(records, tell)
-  if (stored !== undefined) checkStore(records, stored, tell)
+  if (beside.sessions !== undefined) checkStore(records, beside.sessions, tell)
 
-  const all = [...records.values()].flat()
+  const own = [...records, ...memory].map(([name, lines]): MemoryRecord => ({ book: 'own', name, lines }))
+  const global = [...shared].map(([name, lines]): MemoryRecord => ({ book: 'global', name, lines }))
+  const learned = checkMemory([...own, ...global], answers, tell, beside.known?.followed)
+  if (beside.known !== undefined) checkRebuilt(beside.known, tell)
+  for (const book of [bot, beside.global ?? bot]) {
+    const note = join(book, '.control', 'pending.json')
+    if (beside.known !== undefined && existsSync(note)) tell('half_batches', `nobody finished what ${note} announces`)
+  }
+
+  const all = [...records.values(), ...memory.values(), ...shared.values()].flat()
   return {
+    artifacts: learned.artifacts,
     counts,
     details,
     events: all.length,
@@ -105,7 +129,39 @@ export function check(bot: string, answers: readonly Answer[], stored?: readonly
   }
 }
 
-type Tell = (kind: Violation, detail: string) => void
+export type Tell = (kind: Violation, detail: string) => void
+
+function recordsIn(bot: string, kind: 'sessions' | 'memory', tell: Tell): Map<string, Line[]> {
+  const folder = join(bot, 'workspace', kind)
+  const names = existsSync(folder) ? readdirSync(folder) : []
+  const records = new Map<string, Line[]>()
+  for (const name of names.filter((n) => n.endsWith('.jsonl'))) {
+    if (name.includes('.fork-')) tell('forked', name)
+    else {
+      const lines = readRecord(join(folder, name), name, tell)
+      // An empty file is what is left of a stream whose first write never finished: it never was.
+      if (lines.length > 0) records.set(name.slice(0, -'.jsonl'.length), lines)
+    }
+  }
+  return records
+}
+
+/** A store that followed the records call by call knows what one knows that read them from the beginning. */
+function checkRebuilt({ followed, rebuilt }: NonNullable<Beside['known']>, tell: Tell): void {
+  for (const book of ['own', 'global'] as const) {
+    const [before, after] = [followed[book], rebuilt[book]].map((known) => Object.entries(known ?? {}))
+    for (const [index, [part, list]] of (before ?? []).entries()) {
+      const again = after?.[index]?.[1] ?? []
+      const texts = [list, again].map((all) => (all as object[]).map((one) => JSON.stringify(one)))
+      const [old, anew] = texts as [string[], string[]]
+      const first = old.findIndex((text, i) => text !== anew[i])
+      if (first >= 0 || old.length !== anew.length) {
+        const where = first >= 0 ? `${old[first]} and ${anew[first]}` : `${old.length} and ${anew.length}`
+        tell('rebuild_differs', `${part} of the ${book} book, before and after: ${where}`)
+      }
+    }
+  }
+}
 
 function readRecord(path: string, name: string, tell: Tell): Line[] {
   const text = readFileSync(path, 'utf8')
@@ -135,7 +191,8 @@ function readRecord(path: string, name: string, tell: Tell): Line[] {
 }
 
 /** The marks that an event carries; a call that was answered names those that it must have left. */
-function marksOf(session: string, { type, data }: Line): string[] {
+function marksOf(session: string, line: Line): string[] {
+  const { type, data } = line
   switch (type) {
     case 'session.started':
       return [`init:${(data['metadata'] as Record<string, string>)['mark'] ?? session}`]
@@ -161,7 +218,7 @@ function marksOf(session: string, { type, data }: Line): string[] {
     case 'whisper.delivered':
       return (data['whisper_ids'] as string[]).map((id) => `deliver:${id}`)
     default:
-      return []
+      return marksOfMemory(line)
   }
 }
 

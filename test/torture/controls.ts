@@ -1,8 +1,7 @@
 import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { initialize, startTask, startTaskFatally } from './calls.ts'
+import { initialize, saveBatchFatally, sayTheSame, startTask, startTaskFatally } from './calls.ts'
 import type { Verdict, Violation } from './checker.ts'
-import { cutPower } from './forgetful-disk.ts'
 import type { Patch, Site } from './harness.ts'
 import { randomFrom } from './random.ts'
 
@@ -61,9 +60,28 @@ async function darkness(site: Site): Promise<Verdict> {
     await startTask(worker, session_id, `a${i}`)
   }
   await worker.kill()
-  cutPower(site.records, shadow, randomFrom(1), () => 0)
+  site.cutPower(randomFrom(1), () => 0)
   rmSync(site.control, { recursive: true })
   return await site.verdict({ shadow, boot_id: 'boot-2' })
+}
+
+/** A worker saves a batch in both books and dies when only one of them has it. Whoever comes next finishes it. */
+async function halfWay(site: Site): Promise<Verdict> {
+  const mortal = await site.ready({ fate: { point: 'pair-synced', nth: 1, what: 'SIGKILL' } })
+  await saveBatchFatally(mortal)
+  await mortal.gone
+  return await site.verdict()
+}
+
+/** A worker that saves falls asleep when its first write is done; another one says the same; the sleeper wakes. */
+async function twoMinds(site: Site): Promise<Verdict> {
+  const asleep = await site.ready({ fate: { point: 'committed', nth: 1, what: 'SIGSTOP' } })
+  await sayTheSame(asleep, 'asleep', true)
+  const awake = await site.ready()
+  await sayTheSame(awake, 'awake')
+  asleep.signal('SIGCONT')
+  await asleep.call('verify')
+  return await site.verdict()
 }
 
 export const controls: readonly Control[] = [
@@ -127,5 +145,40 @@ export const controls: readonly Control[] = [
     patches: [{ file: 'src/store/sqlite/transaction.ts', from: 'file?.sync()', to: 'file?.size' }],
     scenario: darkness,
     shows: ['lost'],
+  },
+  {
+    name: 'what is to be added to two books is not put on disk first',
+    patches: [
+      {
+        file: 'src/store/sqlite/pair-write.ts',
+        from: 'if (isPair) disk.replace(layout.pending, JSON.stringify(pending))\n',
+        to: '',
+      },
+    ],
+    scenario: halfWay,
+    shows: ['half_batches'],
+  },
+  {
+    name: 'what is saved is compared before the write transaction begins',
+    patches: [
+      {
+        file: 'src/app/memory/save.ts',
+        from: 'return await writeWithGrants(context, (book, grants) => save(context, learnings, book, null, grants))',
+        to: `const judged = await writeWithGrants(context, (book, grants) => save(context, learnings, book, null, grants))
+    return await writeWithGrants(context, async (book) => {
+      await judged.batch.append(book)
+      return judged.results
+    })`,
+      },
+      {
+        file: 'src/app/memory/save.ts',
+        from: 'await batch.append()\n  return { summary, decisions, patterns }\n',
+        to: 'return { batch, results: { summary, decisions, patterns } }\n',
+      },
+      { file: 'src/app/memory/save.ts', from: 'async append(): Promise<void> {', to: 'async append(later) {' },
+      { file: 'src/app/memory/save.ts', from: 'await this.#own.book.append(', to: 'await later.append(' },
+    ],
+    scenario: twoMinds,
+    shows: ['said_twice'],
   },
 ]

@@ -8,7 +8,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { type Disk, nodeDisk, type OpenFile } from '../../src/log/disk.ts'
 import type { Random } from './random.ts'
 
@@ -19,18 +19,19 @@ import type { Random } from './random.ts'
  *
  * A name in a folder is durable once the folder was synced, and only then: a file that was synced by one who did not create
  * it may vanish whole. Such a copy is kept as `<name>.unnamed`.
+ *
+ * It minds the records of every book, and the note about a write in two of them.
  */
 export class ForgetfulDisk implements Disk {
   readonly #shadow: string
 
   constructor(shadow: string) {
     this.#shadow = shadow
-    mkdirSync(shadow, { recursive: true })
   }
 
   open(path: string, create: boolean): OpenFile | null {
     const file = nodeDisk.open(path, create)
-    if (file === null || !isRecord(path)) return file
+    if (file === null || !isMinded(path)) return file
     return {
       size: file.size,
       ino: file.ino,
@@ -39,7 +40,7 @@ export class ForgetfulDisk implements Disk {
       append: (bytes) => file.append(bytes),
       sync: (alsoName = file.created) => {
         this.#keep(path)
-        if (alsoName) this.#keepNames()
+        if (alsoName) this.#keepNames(path)
       },
       truncate: (size) => file.truncate(size),
       close: () => file.close(),
@@ -69,56 +70,72 @@ export class ForgetfulDisk implements Disk {
 
   replace(path: string, content: string | Uint8Array): void {
     nodeDisk.replace(path, content)
-    if (!isRecord(path)) return
+    if (!isMinded(path)) return
     this.#keep(path)
-    this.#keepNames()
+    this.#keepNames(path)
   }
 
   #keep(path: string): void {
-    const named = join(this.#shadow, basename(path))
+    const folder = shadowOf(this.#shadow, dirname(path))
+    mkdirSync(folder, { recursive: true })
+    const named = join(folder, basename(path))
     const kept = existsSync(named) ? named : `${named}.unnamed`
     const beside = `${named}.${process.pid}.tmp`
     copyFileSync(path, beside)
     renameSync(beside, kept)
   }
 
-  #keepNames(): void {
-    for (const name of readdirSync(this.#shadow)) {
+  #keepNames(path: string): void {
+    const folder = shadowOf(this.#shadow, dirname(path))
+    for (const name of readdirSync(folder)) {
       if (!name.endsWith('.unnamed')) continue
-      const kept = join(this.#shadow, name)
+      const kept = join(folder, name)
       renameSync(kept, kept.slice(0, -'.unnamed'.length))
     }
   }
 }
 
-function isRecord(path: string): boolean {
-  return basename(dirname(path)) === 'sessions'
+const NOTE = 'pending.json'
+
+function isMinded(path: string): boolean {
+  return ['sessions', 'memory'].includes(basename(dirname(path))) || basename(path) === NOTE
+}
+
+/** Where the durable files of a folder stand. */
+function shadowOf(shadow: string, folder: string): string {
+  return join(shadow, resolve(folder).replaceAll(/[^\w.-]/g, '!'))
+}
+
+/** The files of a folder that the disk minds. */
+function mindedIn(folder: string): string[] {
+  if (!existsSync(folder)) return []
+  return readdirSync(folder).filter((name) => isMinded(join(folder, name)))
 }
 
 /**
- * Takes from the records what no sync had promised. No process may be at work on them. `luck` 0 takes all that may be lost,
- * 1 leaves some of it; it may differ from file to file, since a disk writes in any order it likes.
+ * Takes from a folder of records, or from the one of the note, what no sync had promised. No process may be at work there. `luck`
+ * 0 takes all that may be lost, 1 leaves some of it; it may differ from file to file, since a disk writes in any order it likes.
  */
 export function cutPower(
-  records: string,
+  folder: string,
   shadow: string,
   random: Random,
   luck: (name: string) => number = () => 0.5,
 ): void {
-  mkdirSync(shadow, { recursive: true })
-  const kept = readdirSync(shadow).filter((name) => name.endsWith('.jsonl'))
-  const names = new Set([...readdirSync(records), ...kept])
+  const shadowFolder = shadowOf(shadow, folder)
+  const kept = existsSync(shadowFolder) ? readdirSync(shadowFolder).filter((name) => /\.jsonl?$/.test(name)) : []
+  const names = new Set([...mindedIn(folder), ...kept])
   for (const name of names) {
-    const path = join(records, name)
-    const durable = readIfThere(join(shadow, name))
+    const path = join(folder, name)
+    const durable = readIfThere(join(shadowFolder, name))
     const cached = readIfThere(path)
     const left = afterCut(durable, cached, random, luck(name))
     if (left === null) rmSync(path, { force: true })
     else writeFileSync(path, left)
   }
-  rmSync(shadow, { recursive: true, force: true })
-  mkdirSync(shadow)
-  for (const name of readdirSync(records)) copyFileSync(join(records, name), join(shadow, name))
+  rmSync(shadowFolder, { recursive: true, force: true })
+  mkdirSync(shadowFolder, { recursive: true })
+  for (const name of mindedIn(folder)) copyFileSync(join(folder, name), join(shadowFolder, name))
 }
 
 function afterCut(durable: Buffer | null, cached: Buffer | null, random: Random, luck: number): Buffer | null {

@@ -6,6 +6,10 @@ import { createInterface } from 'node:readline'
 import { build } from 'esbuild'
 import { type Answer, readAnswers } from './answers.ts'
 import { check, type StoredSession, type Verdict } from './checker.ts'
+import { cutPower } from './forgetful-disk.ts'
+import type { StoredMemory } from './memory-checker.ts'
+import type { Random } from './random.ts'
+import { globalFolder } from './rig.ts'
 import type { WorkerConfig } from './worker.ts'
 
 const repository = join(import.meta.dirname, '..', '..')
@@ -164,6 +168,20 @@ export class Site {
     return join(this.root, '.bot', '.control')
   }
 
+  /** Both books: the project's and the one that all projects share. */
+  get books(): string[] {
+    return [join(this.root, '.bot'), globalFolder(this.root)]
+  }
+
+  /** Takes from both books what the disk had not promised to keep. */
+  cutPower(random: Random, luck?: (name: string) => number): void {
+    for (const book of this.books) {
+      for (const folder of ['workspace/sessions', 'workspace/memory', '.control']) {
+        cutPower(join(book, folder), this.shadow, random, luck)
+      }
+    }
+  }
+
   start(options: Partial<WorkerConfig> = {}): Worker {
     const id = options.id ?? `w${++this.started}`
     const worker = new Worker(this.#bundle, {
@@ -208,9 +226,17 @@ export class Site {
   /** Lets a fresh worker take in what was left, as the next call of anybody would, and checks everything. */
   async verdict(options: Partial<WorkerConfig> = {}): Promise<Verdict & { findings: unknown[] }> {
     await this.killAll()
-    const settler = await this.ready({ ...options, id: `settler${++this.started}`, fate: null, jumps: false })
+    const id = `settler${++this.started}`
+    // In a slot of its own, so that it adopts nothing.
+    const settler = await this.ready({ ...options, id, slots: [id], fate: null, jumps: false })
+    const lists = { actions_taken: [], decisions_made: [], open_items: [id], next_actions: [] }
+    const session = { objective: 'end of the round', save_scope: 'project', ...lists }
+    await settler.call('save_session', { session }, [`saved:${id}`])
     const states = await settler.call('states')
     const verified = await settler.call('verify')
+    const followed = await this.#known(settler, 'followed')
+    await settler.call('rebuild')
+    const rebuilt = await this.#known(settler, 'rebuilt')
     await settler.kill()
     const stored = states?.['result'] as StoredSession[] | undefined
     const report = verified?.['result'] as { findings: { damage: boolean }[] } | undefined
@@ -218,7 +244,17 @@ export class Site {
       throw new Error(`The book cannot be read any more: ${JSON.stringify(states)} ${JSON.stringify(verified)}`)
     }
     const findings = report.findings.filter(({ damage }) => damage)
-    return { ...check(join(this.root, '.bot'), this.answers(), stored), findings }
+    const [own = '', global = ''] = this.books
+    const beside = { sessions: stored, global, known: { followed, rebuilt } }
+    return { ...check(own, this.answers(), beside), findings }
+  }
+
+  /** What the stores know of what was learned. */
+  async #known(worker: Worker, name: string): Promise<StoredMemory> {
+    const to = join(this.folder, `${name}.json`)
+    const told = await worker.call('known', { to })
+    if (told === null || !('result' in told)) throw new Error(`The stores cannot be read: ${JSON.stringify(told)}`)
+    return JSON.parse(readFileSync(to, 'utf8')) as StoredMemory
   }
 
   async remove(): Promise<void> {

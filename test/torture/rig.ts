@@ -1,12 +1,16 @@
 import { join } from 'node:path'
+import { v7 } from 'uuid'
 import { type Connection, type Context, newConnection } from '../../src/app/context.ts'
 import type { Actor } from '../../src/domain/event.ts'
-import type { Settings } from '../../src/domain/settings.ts'
+import { GLOBAL_PROJECT } from '../../src/domain/memory/room.ts'
+import { settingsSchema } from '../../src/domain/settings.ts'
 import { type Disk, nodeDisk } from '../../src/log/disk.ts'
 import { ensureBook } from '../../src/log/init.ts'
 import { bookLayout } from '../../src/log/layout.ts'
 import { systemClock } from '../../src/machine/clock.ts'
+import { systemIdentity } from '../../src/machine/identity.ts'
 import { systemProcesses } from '../../src/machine/processes.ts'
+import { vocabularyTokens } from '../../src/machine/tokens.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Processes } from '../../src/ports/processes.ts'
 import { SqliteLedger } from '../../src/store/sqlite/ledger.ts'
@@ -25,36 +29,56 @@ export interface RigOptions {
   readonly pausePoint?: (point: PausePoint) => void
 }
 
+/** The folder of the book that all projects share: beside the project's, in the folder of the round. */
+export function globalFolder(root: string): string {
+  return join(root, 'global')
+}
+
+export interface Rig extends Context {
+  readonly ledger: SqliteLedger
+  readonly global: SqliteLedger
+  readonly connection: Connection
+}
+
 /** The real program from the operations down, as `wire.ts` builds it, with what breaks put in where the system would be. */
-export function openRig(options: RigOptions): Context & { ledger: SqliteLedger; connection: Connection } {
+export function openRig(options: RigOptions): Rig {
   const layout = bookLayout(join(options.root, '.bot'))
+  const globalLayout = bookLayout(globalFolder(options.root))
   const disk = options.disk ?? nodeDisk
   const clock = options.clock ?? systemClock()
-  const ledger = new SqliteLedger({
-    project_id: 'torture',
-    place: 'torture-place',
-    layout,
+  const ours = {
     clock,
     processes: options.processes ?? systemProcesses(),
     lease_ttl_ms: options.ttl_ms ?? 60_000,
-    prepare: () => void ensureBook(nodeDisk, layout, 'torture'),
     disk,
     pausePoint: options.pausePoint ?? (() => {}),
-  })
-  const settings: Settings = {
-    project_id: 'torture',
-    max_consecutive_failures: 3,
-    lease_seconds: 60,
-    strict_projects: false,
-    redact: [],
   }
+  const global = new SqliteLedger({
+    ...ours,
+    project_id: GLOBAL_PROJECT,
+    place: 'torture-global',
+    layout: globalLayout,
+    prepare: () => void ensureBook(nodeDisk, globalLayout, 'global'),
+  })
+  const ledger = new SqliteLedger({
+    ...ours,
+    project_id: 'torture',
+    place: 'torture-place',
+    layout,
+    prepare: () => void ensureBook(nodeDisk, layout, 'torture'),
+    global,
+  })
+  const settings = settingsSchema.parse({ project_id: 'torture' })
   return {
     ledger,
+    global,
     clock,
     settings,
     prices: { estimate: async () => null },
     redactor: { redact: async (value) => value },
     random: Math.random,
+    identity: systemIdentity(() => v7()),
+    tokens: vocabularyTokens(),
     connection: newConnection(options.actor, options.slot ?? 'default'),
   }
 }

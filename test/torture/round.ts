@@ -1,10 +1,9 @@
-import { copyFileSync, existsSync, rmSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { VIOLATIONS, type Violation } from './checker.ts'
-import { cutPower } from './forgetful-disk.ts'
 import { Site, type Worker } from './harness.ts'
 import { type Random, randomFrom } from './random.ts'
 import { mountSmallDisk, type SmallDisk } from './tmpfs.ts'
@@ -27,12 +26,14 @@ export const TALLIES = [
   'calls answered',
   'calls refused',
   'kills',
+  'kills between two books',
   'stops',
   'reclaims',
   'adoptions',
   'power cuts',
   'full-disk refusals',
   'events',
+  'artifacts',
 ] as const
 export type Tally = (typeof TALLIES)[number]
 
@@ -48,18 +49,22 @@ const POINTS: readonly Fate['point'][] = [
   'projected',
   'committed',
 ]
+/** Between the records of two books; a process comes by there less often. */
+const PAIR_POINTS: readonly Fate['point'][] = ['pair-prepared', 'pair-appended', 'pair-synced']
 
 /** Plays one round: several processes at one book, and what a machine can do to them. `null` where the weather cannot be made here. */
 export async function playRound(
   bundle: string,
   round: { seed: number; weather: Weather; ms: number },
 ): Promise<RoundResult | string> {
-  const small = round.weather === 'full-disk' ? mountSmallDisk(join(tmpdir(), `rutter-small-${process.pid}`), 24) : null
+  const folder = join(tmpdir(), `rutter-small-${process.pid}`)
+  const small = round.weather === 'full-disk' ? mountSmallDisk(folder, 24) : null
   if (typeof small === 'string') return small
   try {
     return await new Round(bundle, round, small).play()
   } finally {
     small?.unmount()
+    if (small !== null) rmSync(folder, { recursive: true, force: true })
   }
 }
 
@@ -104,6 +109,7 @@ class Round {
       events: verdict.events,
       reclaims: verdict.reclaims,
       adoptions: verdict.adoptions,
+      artifacts: verdict.artifacts,
     })
     if (this.#small === null && unavailable.length > 0) {
       this.#surprises.push(`${unavailable.length} calls were refused with store_unavailable on a disk with room`)
@@ -120,6 +126,8 @@ class Round {
     ]
     const failed = Object.values(violations).some((count) => count > 0)
     if (!failed) await site.remove()
+    // The small disk goes with the round.
+    else if (this.#small !== null) cpSync(site.root, join(site.folder, 'book'), { recursive: true })
     return { tallies: this.#tallies, violations, details, kept: failed ? site.folder : null }
   }
 
@@ -135,9 +143,10 @@ class Round {
   #spawn(actor: 'agent' | 'operator'): void {
     const random = this.#random
     const isMortal = actor === 'agent' && random.chance(0.6)
+    const isPair = random.chance(0.5)
     const fate = {
-      point: random.pick(POINTS),
-      nth: random.int(1, 60),
+      point: random.pick(isPair ? PAIR_POINTS : POINTS),
+      nth: random.int(1, isPair ? 5 : 60),
       what: random.chance(0.7) ? 'SIGKILL' : 'SIGSTOP',
     } as const
     const worker = this.#site.start({
@@ -146,7 +155,8 @@ class Round {
       actor,
       seed: random.int(1, 2 ** 31),
       pid_space: this.#weather === 'containers' ? random.pick(['space-a', 'space-b', 'space-c']) : 'space-1',
-      jumps: random.chance(0.5),
+      // Who has such a clock saves nothing in two books: a token might expire between asking and saving.
+      jumps: !(isMortal && isPair) && random.chance(0.5),
       fate: isMortal ? fate : null,
     })
     this.#tallies.processes++
@@ -158,8 +168,10 @@ class Round {
   }
 
   #hear(worker: Worker, message: Record<string, unknown>): void {
-    if (message['fate'] === 'SIGKILL') this.#tallies.kills++
-    else if (message['fate'] === 'SIGSTOP') {
+    if (message['fate'] === 'SIGKILL') {
+      this.#tallies.kills++
+      if (PAIR_POINTS.some((point) => point === message['point'])) this.#tallies['kills between two books']++
+    } else if (message['fate'] === 'SIGSTOP') {
       this.#tallies.stops++
       // It may have stopped with the write lock in hand: then everybody waits.
       void this.#wakeLater(worker, TTL_MS)
@@ -199,14 +211,17 @@ class Round {
 
   /** All processes die at once, the disk forgets, the store is thrown back, and the machine comes up again. */
   async #powerCut(): Promise<void> {
-    const { control, records, shadow, folder } = this.#site
-    const database = join(control, 'rutter.db')
-    const older = join(folder, 'older.db')
     this.#boot++
     this.#tallies['power cuts']++
     await this.#site.killAll()
-    if (!existsSync(records)) return
-    cutPower(records, shadow, this.#random)
+    this.#site.cutPower(this.#random)
+    for (const [index, book] of this.#site.books.entries()) this.#spoilStore(book, index)
+  }
+
+  /** A store keeps no promise that its records do not: it may be gone after a power cut, or be as it was long before. */
+  #spoilStore(book: string, index: number): void {
+    const database = join(book, '.control', 'rutter.db')
+    const older = join(this.#site.folder, `older-${index}.db`)
     const dice = this.#random.next()
     if (dice < 0.35) removeStore(database)
     else if (dice < 0.7 && existsSync(older)) {

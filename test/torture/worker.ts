@@ -5,15 +5,19 @@ import { operations } from '../../src/app/operations/index.ts'
 import { type Disk, nodeDisk } from '../../src/log/disk.ts'
 import type { PausePoint } from '../../src/store/sqlite/read-transaction.ts'
 import { AnswerFile } from './answers.ts'
-import { runAtRandom } from './chaos.ts'
+import { type ChaosParts, runAtRandom } from './chaos.ts'
 import { diskWith } from './disk.ts'
 import { ForgetfulDisk } from './forgetful-disk.ts'
+import { rebuildBoth, verifyBoth, writeKnown } from './known.ts'
 import { randomFrom } from './random.ts'
 import { jumpingClock, openRig, processesIn } from './rig.ts'
 
+/** Where a write in two books can be cut short so that only one has it, or none and yet it is announced. */
+type PairPoint = 'prepared' | 'appended' | 'synced'
+
 /** What befalls a worker at the `nth` time that it comes by a point of the write path. */
 export interface Fate {
-  readonly point: PausePoint | 'mid-append' | 'truncate'
+  readonly point: PausePoint | 'mid-append' | 'truncate' | `pair-${PairPoint}`
   readonly nth: number
   readonly what: 'SIGKILL' | 'SIGSTOP'
 }
@@ -47,6 +51,23 @@ function say(message: object): void {
   writeSync(1, `${JSON.stringify(message)}\n`)
 }
 
+/** The batch that is being saved, if one is. */
+const current: Pick<ChaosParts, 'batch'> = { batch: null }
+/** True while a batch is written in two books. */
+let isInPair = false
+
+/** Comes by a point of the write path; those of a batch in two books are told apart, as what a crash leaves there is half of it. */
+function pass(point: PausePoint): void {
+  if (point === 'prepared') isInPair = current.batch !== null
+  if (point === 'projected' || point === 'locked') isInPair = false
+  meetFate(point)
+  if (isInPair && isPairPoint(point)) meetFate(`pair-${point}`)
+}
+
+function isPairPoint(point: PausePoint): point is PairPoint {
+  return point === 'prepared' || point === 'appended' || point === 'synced'
+}
+
 function meetFate(point: Fate['point']): void {
   if (config.fate?.point !== point || ++passed !== config.fate.nth) return
   say({ fate: config.fate.what, point })
@@ -78,13 +99,13 @@ const context = openRig({
   ttl_ms: config.ttl_ms,
   processes: processesIn(config),
   disk: mortal(config.shadow === null ? nodeDisk : new ForgetfulDisk(config.shadow)),
-  pausePoint: meetFate,
+  pausePoint: pass,
   ...(config.jumps ? { clock: jumpingClock(random) } : {}),
 })
 const answers = new AnswerFile(config.answers)
 
 if (config.mode === 'random') {
-  await runAtRandom({ context, answers, random, config, say })
+  await runAtRandom(Object.assign(current, { context, answers, random, config, say }))
 } else {
   say({ ready: true })
   for await (const line of createInterface({ input: process.stdin })) {
@@ -102,8 +123,11 @@ if (config.mode === 'random') {
 }
 
 async function carryOut(call: string, args: object): Promise<unknown> {
-  if (call === 'verify') return { ...(await context.ledger.verify()), repairs: context.ledger.repairs().length }
+  if (call === 'rebuild') return await rebuildBoth(context)
+  if (call === 'known') return await writeKnown(context, (args as { to: string }).to)
+  if (call === 'verify') return await verifyBoth(context)
   if (call === 'states') return await context.ledger.read((book) => book.sessions({ limit: 100_000 }))
+  current.batch = call === 'store_session_with_learnings' ? call : null
   const operation = operations.find(({ name }) => name === call)
   if (operation === undefined) throw new Error(`There is no operation ${call}.`)
   return await perform(operation, context, args)

@@ -25,6 +25,14 @@ export class SqliteMemory implements MemoryReader {
     return this.#one<Artifact>('SELECT state FROM artifacts WHERE project_id = ? AND artifact_id = ?', projectId, id)
   }
 
+  async isKnownId(projectId: string, id: string): Promise<boolean> {
+    this.#catchUp()
+    const row = this.#db
+      .sql('SELECT 1 AS known FROM memory_subjects WHERE project_id = ? AND subject_id = ? LIMIT 1')
+      .get(projectId, id)
+    return row !== undefined
+  }
+
   async withHash(room: Room, kind: ArtifactKind, contentHash: string): Promise<Artifact[]> {
     // Sorted here: asked to sort, SQLite walks all artifacts by time instead of looking up the few of this hash.
     const found = this.#all<Artifact>(

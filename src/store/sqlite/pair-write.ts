@@ -74,14 +74,23 @@ export async function carryOutPair<T>(
 function takeBack(there: WriteTransaction, here: WriteTransaction, isPair: boolean, parts: PairParts): void {
   const { disk, layout } = parts
   if (isPair) {
-    attempt(parts, 'the note of a refused write could not be removed', () => {
-      // Emptied before it is removed: a power cut may bring back a file that was only removed.
-      if (disk.stat(layout.pending) !== null) disk.replace(layout.pending, 'null')
-      disk.remove(layout.pending)
-    })
+    // Emptied before it is removed, since a power cut may bring back a file that was only removed; and cut short rather than
+    // replaced, since a full disk has no room for another.
+    attempt(parts, 'the note of a refused write could not be emptied', () => emptyNote(disk, layout))
+    attempt(parts, 'the note of a refused write could not be removed', () => disk.remove(layout.pending))
   }
   for (const transaction of [there, here]) {
     attempt(parts, 'what a refused write had added could not be cut off', () => transaction.undo())
+  }
+}
+
+function emptyNote(disk: Disk, layout: BookLayout): void {
+  const file = disk.open(layout.pending, false)
+  try {
+    file?.truncate(0)
+    file?.sync()
+  } finally {
+    file?.close()
   }
 }
 

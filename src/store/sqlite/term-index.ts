@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { StatementSync } from 'node:sqlite'
-import type { Posting, ScoredTerm, TermUse } from '../../domain/memory/ranking.ts'
+import { type Posting, type ScoredTerm, SEARCH_COST, type TermUse } from '../../domain/memory/ranking.ts'
 import { IS_OF_KIND, lengthOf } from './doc-number.ts'
 
 /** What is needed of a `Database`. It is not imported, since its migrations import the schema from here. */
@@ -83,7 +83,9 @@ export class TermIndex {
     const beside = (term: string) => `(${anyOf(words, projects)}) AND (${anyOf([term], projects)})`
     return [
       ...scored.map((use) => ({ ...use, postings: projects.flatMap((project) => this.#postings(project, use.term)) })),
-      ...common.map((use) => ({ ...use, postings: this.#matches(beside(use.term)) })),
+      ...common
+        .slice(0, SEARCH_COST.common_terms_beside)
+        .map((use) => ({ ...use, postings: this.#matches(beside(use.term)) })),
     ]
   }
 
