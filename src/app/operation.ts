@@ -15,6 +15,11 @@ export interface Operation<Input extends z.ZodType = z.ZodType, Output extends z
   /** For an agent, under 60 words: when to call it, what it gives, what it refuses. */
   readonly summary: string
   readonly input: Input
+  /**
+   * Fields at the top of the input that no search for secrets changes, since they are compared or digested, and never recorded as
+   * they were given: two keys that differ only in a password must stay two.
+   */
+  readonly verbatim?: readonly string[]
   readonly output: Output
   readonly annotations: {
     readonly readOnlyHint: boolean
@@ -46,8 +51,32 @@ export async function perform<Input extends z.ZodType, Output extends z.ZodType>
     })
   }
   // Before any lock is taken: a scan takes longer than the write that follows it.
-  const clean = op.annotations.readOnlyHint ? parsed.data : await context.redactor.redact(parsed.data)
-  return await op.run(context, clean)
+  return await op.run(context, op.annotations.readOnlyHint ? parsed.data : await redacted(op, context, parsed.data))
+}
+
+/** The input without secrets. The very same where there are none; where there were, it must still be what the operation takes. */
+async function redacted<Input extends z.ZodType>(
+  op: Operation<Input>,
+  { redactor }: Context,
+  input: z.infer<Input>,
+): Promise<z.infer<Input>> {
+  const { verbatim = [] } = op
+  const entries = Object.entries(input as Record<string, unknown>)
+  const isKept = ([name]: [string, unknown]) => verbatim.includes(name)
+  const kept = Object.fromEntries(entries.filter(isKept))
+  const given = verbatim.length === 0 ? input : Object.fromEntries(entries.filter((entry) => !isKept(entry)))
+  const clean = await redactor.redact(given)
+  if (clean === given) return input
+
+  const whole = { ...(clean as Record<string, unknown>), ...kept }
+  const { error } = op.input.safeParse(whole)
+  // A marker may be longer than the secret was, and that takes nothing from anybody.
+  const issues = error?.issues.filter(({ code }) => code !== 'too_big') ?? []
+  if (issues.length === 0) return whole as z.infer<Input>
+  const what = explain(new z.ZodError(issues), whole)
+  throw new Refusal('invalid_argument', `${op.name}: ${what}, once secrets were taken out. Nothing was changed.`, {
+    hint: 'A redact pattern of .bot/rutter.json, or a rule that is built in, takes this for a secret: make the pattern narrower, or say it otherwise.',
+  })
 }
 
 /** What went wrong, as a caller is told it. A bug is told as one, without its stack. */

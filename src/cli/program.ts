@@ -107,7 +107,7 @@ const COMMANDS: readonly ((cli: Cli) => void)[] = [
 function rootCommand(version: string): Command {
   return new Command('rutter')
     .description(
-      'The logbook of coding agents: what every run did. An MCP server for agents, a command line for people.',
+      'The logbook and memory of coding agents: what every run did, and what was learned. An MCP server for agents, a command line for people.',
     )
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print how a command is called')

@@ -14,17 +14,19 @@ export function toolOf(operation: Operation): Tool {
   }
 }
 
-/** The answer to a call: the same JSON for programs and for models, since some clients show only the one, some only the other. */
+/**
+ * The answer to a call: the same JSON for programs and for models, since some clients show only the one, some only the other. One that
+ * says an error is an error, though it has the shape of a result, as what was not saved has.
+ */
 export function resultOf(answer: unknown): CallToolResult {
-  return {
-    content: [{ type: 'text', text: JSON.stringify(answer) }],
-    structuredContent: answer as Record<string, unknown>,
-  }
+  const structuredContent = answer as Record<string, unknown>
+  const content: CallToolResult['content'] = [{ type: 'text', text: JSON.stringify(answer) }]
+  return { content, structuredContent, ...('error' in structuredContent ? { isError: true } : {}) }
 }
 
 /** A refusal, in the same two forms. */
 export function refusalResult(error: unknown): CallToolResult {
-  return { ...resultOf({ error: asRefusal(error).body }), isError: true }
+  return resultOf({ error: asRefusal(error).body })
 }
 
 type ObjectSchema = Tool['inputSchema']

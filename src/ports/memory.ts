@@ -49,6 +49,8 @@ export interface Match {
 /** What was learned, as one book knows it. A book may hold the memory of several projects, each apart from the others. */
 export interface MemoryReader {
   artifact(projectId: string, id: string): Promise<Artifact | undefined>
+  /** True where any fact at all is about this id; what it names need not be here, since its record may be on another branch. */
+  isKnownId(projectId: string, id: string): Promise<boolean>
   /** Every artifact of the room with these very words, in force or not, newest first. */
   withHash(room: Room, kind: ArtifactKind, contentHash: string): Promise<Artifact[]>
   /** Every decision in force of the room whose words are at least so similar, the most similar first, and of equals the newest. */

@@ -19,13 +19,19 @@ it('the demonstration ends by itself, shows the main job and keeps what it made'
     '4 done, 5 failed, 1 skipped',
     'claude-sonnet-4-5',
     'gpt-5',
+    'store_session_with_learnings -> saved',
+    'retrieve_context -> succeeded',
+    'the same again -> duplicate_skip',
+    'said more exactly -> supersede',
+    'turned round by a word -> manual_review',
+    'in the place of',
     'all whole',
     '?? .bot/rutter.json',
     'claude mcp add rutter',
   ]) {
     expect(stdout).toContain(part)
   }
-  const project = stdout.trimEnd().split('is kept in ')[1] ?? ''
+  const project = stdout.trimEnd().split('Everything above is kept in ')[1] ?? ''
   expect(project.startsWith(folder)).toBe(true)
   expect(existsSync(join(project, '.bot', 'rutter.json'))).toBe(true)
   expect((await rutter(['doctor'], { cwd: project })).stdout).toContain('Nothing is wrong.')

@@ -75,9 +75,6 @@ async function counted(agent: Saver): Promise<{ own: number; global: number }> {
   })
 }
 
-const statuses = (answer: { session: Fields; decisions: readonly Fields[]; patterns: readonly Fields[] }) =>
-  [answer.session, ...answer.decisions, ...answer.patterns].map(({ status }) => status)
-
 async function expectWhole(agent: Saver): Promise<void> {
   expect((await agent.ledger.verify()).findings.filter(({ damage }) => damage)).toEqual([])
 }

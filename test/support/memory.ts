@@ -118,6 +118,8 @@ function memoryOf(artifacts: readonly Artifact[], reviews: readonly Review[] = [
   const unused = () => Promise.reject(new Error('Reading back does not ask this.'))
   return {
     artifact: async (projectId, id) => artifacts.find((one) => one.id === id && one.project_id === projectId),
+    isKnownId: async (projectId, id) =>
+      [...artifacts, ...reviews].some((one) => one.id === id && one.project_id === projectId),
     withHash: unused,
     similar: unused,
     approval: unused,

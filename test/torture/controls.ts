@@ -163,8 +163,8 @@ export const controls: readonly Control[] = [
     patches: [
       {
         file: 'src/app/memory/save.ts',
-        from: 'return await writeWithGrants(context, (book, grants) => save(context, learnings, book, null, grants))',
-        to: `const judged = await writeWithGrants(context, (book, grants) => save(context, learnings, book, null, grants))
+        from: 'return await writeWithGrants(context, (book, grants) => save(context, learnings, words, book, null, grants))',
+        to: `const judged = await writeWithGrants(context, (book, grants) => save(context, learnings, words, book, null, grants))
     return await writeWithGrants(context, async (book) => {
       await judged.batch.append(book)
       return judged.results

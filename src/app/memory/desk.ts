@@ -34,10 +34,10 @@ export class Desk {
     return [...added.reverse(), ...(await this.#memory.withHash(room, kind, hash))].map((one) => this.#now(one))
   }
 
-  /** What must be known of a decision's room to judge it. `named` is what the caller says it supersedes. */
+  /** What must be known of a decision's room to judge it by its words. `named` is what the caller says it supersedes. */
   async around(
     room: Room,
-    text: { title: string; rationale: string },
+    words: ReadonlySet<string>,
     hash: string,
     named: Decision | undefined,
   ): Promise<Surroundings> {
@@ -45,7 +45,7 @@ export class Desk {
     const same = alike.find(isInForce) ?? alike[0]
     if (same !== undefined && isInForce(same)) return { same, successor: undefined, named, nearest: undefined }
     const successor = same === undefined ? undefined : await this.successor(room, same)
-    const nearest = successor === undefined && named === undefined ? await this.#nearest(room, text) : undefined
+    const nearest = successor === undefined && named === undefined ? await this.#nearest(room, words) : undefined
     return { same, successor, named, nearest }
   }
 
@@ -65,8 +65,7 @@ export class Desk {
     return inForce.sort((a, b) => (a.saved_at < b.saved_at ? 1 : -1))[0]
   }
 
-  async #nearest(room: Room, text: { title: string; rationale: string }): Promise<Surroundings['nearest']> {
-    const words = wordsOfDecision(text)
+  async #nearest(room: Room, words: ReadonlySet<string>): Promise<Surroundings['nearest']> {
     for (const { id, similarity } of await this.#similarOfAll(room, words)) {
       const decision = await this.artifact(room, id)
       if (decision !== undefined && isDecision(decision) && isInForce(decision)) return { decision, similarity }
@@ -86,11 +85,11 @@ export class Desk {
   }
 
   /** From now on this artifact is known too. */
-  add(artifact: Artifact): void {
+  add(artifact: Artifact, words?: ReadonlySet<string>): void {
     this.#added.set(artifact.id, artifact)
     if (artifact.supersedes !== null) this.#retired.set(artifact.supersedes, artifact.id)
     if (artifact.kind === 'decision' && artifact.text !== null)
-      this.#words.set(artifact.id, wordsOfDecision(artifact.text))
+      this.#words.set(artifact.id, words ?? wordsOfDecision(artifact.text))
   }
 
   retire(id: string, supersededBy: string): void {

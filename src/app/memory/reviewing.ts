@@ -8,6 +8,7 @@ import type { MemoryReader } from '../../ports/memory.ts'
 import type { Context } from '../context.ts'
 import { readBoth } from './both-books.ts'
 import { isDecision } from './desk.ts'
+import { globalDoor, spentApproval } from './gate.ts'
 import { artifactId, Draft, placeOf, type Saying, saved } from './saving.ts'
 import type { ReviewView, SaveResult } from './shapes.ts'
 
@@ -52,15 +53,23 @@ async function viewOf(memory: MemoryReader, review: Review): Promise<ReviewView 
   }
 }
 
-/** Ends a review as somebody decided. The same resolution again changes nothing; another one is refused. */
-export async function resolveReview(
-  context: Context,
-  wanted: { id: string; resolution: Resolution; project_id: string | null },
-): Promise<SaveResult> {
+interface Wanted {
+  readonly id: string
+  readonly resolution: Resolution
+  readonly project_id: string | null
+  readonly governance_token: string | null
+}
+
+/**
+ * Ends a review as somebody decided. The same resolution again changes nothing; another one is refused. What lets a text into global
+ * scope takes an approval, as saving it there does; an operator is who approves.
+ */
+export async function resolveReview(context: Context, wanted: Wanted): Promise<SaveResult> {
   const projectId = wanted.project_id ?? context.ledger.project_id
-  const isGlobal = await readBoth(context, async (book, global) => {
+  const isGlobal = await readBoth(context, async (book, global, problem) => {
     if ((await book.memory.review(projectId, wanted.id)) !== undefined) return false
     if ((await global?.memory.review(GLOBAL_PROJECT, wanted.id)) !== undefined) return true
+    if (problem !== null) throw notReadable(wanted.id, problem)
     throw notFound(wanted.id, await waiting(book, projectId))
   })
   return isGlobal
@@ -72,19 +81,27 @@ async function resolve(
   context: Context,
   book: LedgerWriter,
   projectId: string,
-  { id, resolution }: { id: string; resolution: Resolution },
+  { id, resolution, governance_token }: Wanted,
 ): Promise<SaveResult> {
   const review = await book.memory.review(projectId, id)
   if (review === undefined) throw notFound(id, await waiting(book, projectId))
   if (review.status === 'resolved') return resolvedBefore(review, resolution)
+  const isApproved =
+    projectId !== GLOBAL_PROJECT || resolution === 'discard' || context.connection.actor.kind === 'operator'
+  const door = isApproved ? null : await globalDoor(context, book.memory, governance_token)
+  if (door?.fault) return door.fault
   const now = context.clock.now()
   const draft = new Draft(context, book.memory, now)
   const result = await outcome(context, draft, review, resolution)
+  if (door?.approval) {
+    draft.add(spentApproval(door.approval, review, { context, origin: review.origin, summary_id: null }))
+  }
   await book.append(await book.memoryStream(), draft.events, { actor: context.connection.actor, at: now })
   return result
 }
 
 function resolvedBefore(review: Review, resolution: Resolution): SaveResult {
+  if (review.decision === null) return forgottenBefore(review, resolution)
   if (review.resolution === resolution) {
     const message = `Resolved already as ${resolution}, ${review.resolved_at}.`
     return { status: 'saved', artifact_id: review.artifact_id, dedup_outcome: null, message }
@@ -94,6 +111,16 @@ function resolvedBefore(review: Review, resolution: Resolution): SaveResult {
     `Review ${review.id} was resolved as ${review.resolution} at ${review.resolved_at}; ${resolution} comes too late. Nothing was changed.`,
     { hint: 'To change what is in force now, save_decision with "supersedes", or rutter forget.' },
   )
+}
+
+function forgottenBefore({ id, artifact_id }: Review, resolution: Resolution): SaveResult {
+  if (resolution === 'discard') {
+    const message = 'Its text was forgotten: nothing waits any more.'
+    return { status: 'saved', artifact_id, dedup_outcome: null, message }
+  }
+  throw new Refusal('invalid_argument', `The text of review ${id} was forgotten, so there is nothing to let in.`, {
+    hint: 'To have it in force all the same, say it again with save_decision.',
+  })
 }
 
 async function outcome(context: Context, draft: Draft, review: Review, resolution: Resolution): Promise<SaveResult> {
@@ -160,6 +187,16 @@ async function inForce(draft: Draft, room: Room, id: string): Promise<Decision |
   const decision = await draft.desk.artifact(room, id)
   if (decision === undefined || !isDecision(decision)) return undefined
   return isInForce(decision) ? decision : await draft.desk.successor(room, decision)
+}
+
+function notReadable(id: string, problem: string): Refusal {
+  return new Refusal(
+    'store_unavailable',
+    `There is no review ${id} in this project, and it may be a global one. ${problem}`,
+    {
+      hint: 'Try again once the global book can be read; rutter doctor says what is wrong with it.',
+    },
+  )
 }
 
 function notFound(id: string, open: readonly ReviewView[]): Refusal {

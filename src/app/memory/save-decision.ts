@@ -1,10 +1,22 @@
 import { type Artifact, type Decision, isInForce } from '../../domain/memory/artifact.ts'
 import { judge, type Verdict } from '../../domain/memory/judge.ts'
 import { type Room, roomKey } from '../../domain/memory/room.ts'
-import { canonicalText } from '../../domain/memory/words.ts'
+import { canonicalWords, wordsOf } from '../../domain/memory/words.ts'
+import type { Identity } from '../../ports/identity.ts'
 import { isDecision } from './desk.ts'
 import { artifactId, type Draft, notSaved, percent, placeOf, type Saying, saved } from './saving.ts'
 import { type DecisionInput, roomName, type SaveResult } from './shapes.ts'
+
+/** A decision's words, and the digest of them in their order. To find them takes longer than all else, so it is done once. */
+export interface DecisionWords {
+  readonly hash: string
+  readonly words: ReadonlySet<string>
+}
+
+export function readDecision(identity: Identity, { title, rationale }: DecisionInput): DecisionWords {
+  const parts = [wordsOf(title), wordsOf(rationale)]
+  return { hash: identity.digest(canonicalWords(parts)), words: new Set(parts.flat()) }
+}
 
 /** Saves one decision among those that are known, those of the same call included. */
 export async function saveDecision(
@@ -12,20 +24,21 @@ export async function saveDecision(
   saying: Saying,
   room: Room,
   input: DecisionInput,
+  read: DecisionWords = readDecision(saying.context.identity, input),
 ): Promise<SaveResult> {
-  const hash = saying.context.identity.digest(canonicalText([input.title, input.rationale]))
+  const { hash, words } = read
   const told = await savedBefore(draft, saying, room, hash)
   if (told !== undefined) return saved(told.id, 'duplicate_skip', `Saved already with this summary, ${told.saved_at}.`)
   const target = await namedTarget(draft, room, input.supersedes ?? null, hash)
   if ('status' in target) return target
-  const verdict = judge(input, await draft.desk.around(room, input, hash, target.decision))
+  const verdict = judge(input, await draft.desk.around(room, words, hash, target.decision))
   switch (verdict.outcome) {
     case 'duplicate_skip':
       return repeat(draft, saying, room, verdict)
     case 'manual_review':
       return await queue(draft, saying, room, input, hash, verdict)
     default:
-      return await say(draft, saying, room, input, hash, verdict)
+      return await say(draft, saying, room, input, read, verdict)
   }
 }
 
@@ -91,29 +104,27 @@ async function say(
   saying: Saying,
   room: Room,
   input: DecisionInput,
-  hash: string,
+  { hash, words }: DecisionWords,
   verdict: Extract<Verdict, { outcome: 'new' | 'supersede' }>,
 ): Promise<SaveResult> {
   const supersedes = verdict.outcome === 'supersede' ? verdict.target.id : null
   const similarity = verdict.outcome === 'supersede' ? verdict.similarity : null
   const id = await artifactId(draft, saying, 'decision', room, hash, supersedes)
   const { title, rationale, owner, date, confidence } = input
-  const artifact = draft.addArtifact({
-    type: 'decision.saved',
-    data: {
-      artifact_id: id,
-      ...placeOf(room, saying),
-      title,
-      rationale,
-      owner,
-      date,
-      confidence,
-      content_hash: hash,
-      supersedes,
-      similarity,
-      summary_id: saying.summary_id,
-    },
-  })
+  const data = {
+    artifact_id: id,
+    ...placeOf(room, saying),
+    title,
+    rationale,
+    owner,
+    date,
+    confidence,
+    content_hash: hash,
+    supersedes,
+    similarity,
+    summary_id: saying.summary_id,
+  }
+  const artifact = draft.addArtifact({ type: 'decision.saved', data }, words)
   await closeReview(draft, saying, room, hash, artifact.id, supersedes)
   if (verdict.outcome === 'new') return saved(id, 'new', null)
   const { target } = verdict
@@ -143,12 +154,14 @@ async function closeReview(
   draft.add({ type: 'review.resolved', data })
 }
 
-/** The review of a text in a room: the same text again is the same review, until it was let in once. */
+/** The review of a text in a room: the same text again is the same review, until it was let in once, or forgotten. */
 async function reviewOf(draft: Draft, { context }: Saying, room: Room, hash: string) {
   for (let time = 1; ; time++) {
     const id = context.identity.idOf(['review', room.project_id, roomKey(room), hash, String(time)])
-    const review = await draft.memory.review(room.project_id, id)
-    if (review === undefined || review.status === 'open' || review.resolution === 'discard') return { id, review }
+    const review = await draft.review(room, id)
+    if (review === undefined && !(await draft.memory.isKnownId(room.project_id, id))) return { id, review }
+    const isDiscarded = review?.resolution === 'discard' && review.decision !== null
+    if (review?.status === 'open' || isDiscarded) return { id, review }
   }
 }
 
@@ -162,8 +175,7 @@ async function queue(
 ): Promise<SaveResult> {
   const { candidate, similarity, negations } = verdict
   const { id, review } = await reviewOf(draft, saying, room, hash)
-  const isQueued = draft.events.some(({ type, data }) => type === 'review.opened' && data.review_id === id)
-  if (review === undefined && !isQueued) {
+  if (review === undefined) {
     const { title, rationale, owner, date, confidence } = input
     draft.add({
       type: 'review.opened',

@@ -2,7 +2,10 @@ import type { Room } from '../../domain/memory/room.ts'
 import { type Draft, placeOf, type Saying, saved } from './saving.ts'
 import type { SaveResult, SummaryInput } from './shapes.ts'
 
-/** Saves a session summary. Two runs may well say the same, so only the same idempotency key makes it the same one. */
+/**
+ * Saves a session summary. Two runs may well say the same, so only the same idempotency key makes it the same one. The key itself is
+ * not recorded, since some are URLs with a password in them; its digest is.
+ */
 export async function saveSummary(
   draft: Draft,
   saying: Saying,
@@ -13,9 +16,14 @@ export async function saveSummary(
   const { identity } = saying.context
   // Global scope is shared by all projects, keys are not: two of them may well number their runs alike.
   const keyed = ['summary', room.project_id, saying.origin.project_id]
-  const id = idempotencyKey === null ? identity.newId() : identity.idOf([...keyed, idempotencyKey])
-  const known = idempotencyKey === null ? undefined : await draft.desk.artifact(room, id)
+  const key = idempotencyKey === null ? null : identity.digest(idempotencyKey)
+  const id = key === null ? identity.newId() : identity.idOf([...keyed, key])
+  const known = key === null ? undefined : await draft.desk.artifact(room, id)
   if (known !== undefined) return saved(id, null, `Saved already under this idempotency_key, ${known.saved_at}.`)
+  // Only that it was forgotten is known here: its record is on another branch, and no text would show under this id.
+  if (key !== null && (await draft.memory.isKnownId(room.project_id, id))) {
+    return saved(id, null, 'Saved already under this idempotency_key, and forgotten.')
+  }
   const { objective, actions_taken, decisions_made, open_items, next_actions } = input
   draft.addArtifact({
     type: 'summary.saved',
@@ -27,7 +35,7 @@ export async function saveSummary(
       decisions_made,
       open_items,
       next_actions,
-      idempotency_key: idempotencyKey,
+      idempotency_key: key,
     },
   })
   return saved(id, null, null)

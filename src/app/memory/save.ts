@@ -4,12 +4,12 @@ import { Refusal } from '../../domain/refusal.ts'
 import type { LedgerWriter } from '../../ports/ledger.ts'
 import type { Context } from '../context.ts'
 import { type Grants, writeWithGlobal, writeWithGrants } from '../lock.ts'
-import { blockedBy, type Gate, openGate } from './gate.ts'
+import { blockedBy, type Gate, openGate, spentApproval } from './gate.ts'
 import { type Origin, originOf } from './origin.ts'
-import { saveDecision } from './save-decision.ts'
+import { type DecisionWords, readDecision, saveDecision } from './save-decision.ts'
 import { savePattern } from './save-pattern.ts'
 import { saveSummary } from './save-summary.ts'
-import { Draft, notSaved, placeOf, type Saying } from './saving.ts'
+import { Draft, notSaved, type Saying } from './saving.ts'
 import type { DecisionInput, PatternInput, SaveResult, SummaryInput } from './shapes.ts'
 
 /** What one call wants to save; one decision alone is a batch of one, so the same rules hold for both. */
@@ -37,14 +37,16 @@ export interface Saved {
  */
 export async function saveLearnings(context: Context, learnings: Learnings): Promise<Saved> {
   const { summary, decisions, patterns } = learnings
+  // Before any lock is taken: nobody else is to wait for it.
+  const words = decisions.map((decision) => readDecision(context.identity, decision))
   const scopes = [...(summary === null ? [] : [summary.save_scope]), ...[...decisions, ...patterns].map((i) => i.scope)]
   if (!scopes.includes('global')) {
-    return await writeWithGrants(context, (book, grants) => save(context, learnings, book, null, grants))
+    return await writeWithGrants(context, (book, grants) => save(context, learnings, words, book, null, grants))
   }
   const problem = await globalProblem(context)
   return problem === null
-    ? await writeWithGlobal(context, (book, global, grants) => save(context, learnings, book, global, grants))
-    : await writeWithGrants(context, (book, grants) => save(context, learnings, book, problem, grants))
+    ? await writeWithGlobal(context, (book, global, grants) => save(context, learnings, words, book, global, grants))
+    : await writeWithGrants(context, (book, grants) => save(context, learnings, words, book, problem, grants))
 }
 
 /** Why the global book cannot be written, as the items that wanted it are told; the others are saved all the same. */
@@ -65,6 +67,7 @@ type Global = LedgerWriter | SaveResult | null
 async function save(
   context: Context,
   learnings: Learnings,
+  words: readonly DecisionWords[],
   book: LedgerWriter,
   global: Global,
   grants: Grants,
@@ -72,7 +75,7 @@ async function save(
   const batch = await Batch.open(context, learnings, book, global, grants)
   const summary = learnings.summary === null ? null : await batch.summary(learnings.summary)
   const decisions: SaveResult[] = []
-  for (const decision of learnings.decisions) decisions.push(await batch.decision(decision))
+  for (const [i, decision] of learnings.decisions.entries()) decisions.push(await batch.decision(decision, words[i]))
   const patterns: SaveResult[] = []
   for (const pattern of learnings.patterns) patterns.push(await batch.pattern(pattern))
   await batch.append()
@@ -129,7 +132,7 @@ class Batch {
   async summary(input: SummaryInput): Promise<SaveResult> {
     const scope = input.save_scope
     // A summary claims nothing for others, so it needs no approval.
-    const fault = scope === 'global' ? this.#globalFault : this.#gate.project
+    const fault = (scope === 'global' ? this.#globalFault : null) ?? this.#gate.project
     const { idempotency_key } = this.#learnings
     const result =
       fault ?? (await saveSummary(this.#draft(scope), this.#saying, this.#room(scope), input, idempotency_key))
@@ -137,16 +140,33 @@ class Batch {
     return this.#noted(result, scope)
   }
 
-  async decision(input: DecisionInput): Promise<SaveResult> {
+  async decision(input: DecisionInput, words?: DecisionWords): Promise<SaveResult> {
     const { scope } = input
-    const fault = this.#blocked(scope)
-    return this.#noted(fault ?? (await saveDecision(this.#draft(scope), this.#saying, this.#room(scope), input)), scope)
+    return await this.#item(scope, (draft) => saveDecision(draft, this.#saying, this.#room(scope), input, words))
   }
 
   async pattern(input: PatternInput): Promise<SaveResult> {
     const { scope } = input
+    return await this.#item(scope, (draft) => savePattern(draft, this.#saying, this.#room(scope), input))
+  }
+
+  async #item(scope: Scope, saveIn: (draft: Draft) => Promise<SaveResult>): Promise<SaveResult> {
     const fault = this.#blocked(scope)
-    return this.#noted(fault ?? (await savePattern(this.#draft(scope), this.#saying, this.#room(scope), input)), scope)
+    const result =
+      fault === null ? await saveIn(this.#draft(scope)) : ((await this.#savedBefore(scope, saveIn)) ?? fault)
+    return this.#noted(result, scope)
+  }
+
+  /**
+   * What became of an item when this very call came before: whoever did not hear the answer asks again with the token that it spent.
+   * The item is saved once more on paper; where that leaves nothing to record, it is all there.
+   */
+  async #savedBefore(scope: Scope, saveIn: (draft: Draft) => Promise<SaveResult>): Promise<SaveResult | null> {
+    const isRetry = this.#learnings.idempotency_key !== null && this.#gate.approval?.spent === true
+    if (scope !== 'global' || this.#global === null || this.#gate.project !== null || !isRetry) return null
+    const paper = new Draft(this.#context, this.#global.book.memory, this.#now)
+    const result = await saveIn(paper)
+    return paper.events.length === 0 && result.error === undefined ? result : null
   }
 
   /** Hands over all that is to be recorded, and spends the approval if anything was written by it. */
@@ -159,8 +179,7 @@ class Batch {
     const { book, draft } = this.#global
     const { approval } = this.#gate
     if (approval !== null && draft.events.some(({ type }) => SPENDS.has(type))) {
-      const place = placeOf(this.#room('global'), this.#saying)
-      draft.add({ type: 'approval.spent', data: { approval_id: approval.id, ...place } })
+      draft.add(spentApproval(approval, this.#room('global'), this.#saying))
     }
     await book.append(await book.memoryStream(), draft.events, { actor, at: this.#now })
   }

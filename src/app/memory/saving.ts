@@ -1,5 +1,6 @@
 import { type Artifact, foldArtifact } from '../../domain/memory/artifact.ts'
 import type { MemoryEvent, MemoryEventData, NewMemoryEvent } from '../../domain/memory/events.ts'
+import { foldReview, type Review } from '../../domain/memory/review.ts'
 import { type Room, roomKey } from '../../domain/memory/room.ts'
 import type { RefusalCode } from '../../domain/refusal.ts'
 import type { MemoryReader } from '../../ports/memory.ts'
@@ -26,17 +27,36 @@ export class Draft {
     this.events.push(event)
   }
 
-  /** Adds an event that says a new artifact, which the rest of the call then knows. */
+  /** Adds an event that says a new artifact, which the rest of the call then knows; with a decision's words where they are known. */
   addArtifact(
     event: Extract<NewMemoryEvent, { type: 'summary.saved' | 'decision.saved' | 'pattern.saved' }>,
+    words?: ReadonlySet<string>,
   ): Artifact {
     this.add(event)
-    const { actor } = this.#context.connection
-    const recorded = { ...event, v: 1, seq: 1, id: '', at: this.#now, actor, prev: '' } as MemoryEvent
-    const artifact = foldArtifact(event.data.artifact_id, [recorded])
+    const artifact = foldArtifact(event.data.artifact_id, [this.#asRecorded(event, 0)])
     if (artifact === undefined) throw new Error(`${event.type} says no artifact.`)
-    this.desk.add(artifact)
+    this.desk.add(artifact, words)
     return artifact
+  }
+
+  /** A review as it stands with what this call adds. */
+  async review(room: Room, id: string): Promise<Review | undefined> {
+    const known = await this.memory.review(room.project_id, id)
+    const added = this.events
+      .filter(({ data }) => 'review_id' in data && data.review_id === id)
+      .map((event, i) => this.#asRecorded(event, i))
+    if (known === undefined) return foldReview(id, added)
+    const end = added.find(({ type }) => type === 'review.resolved')
+    if (end?.type !== 'review.resolved') return known
+    const { resolution, artifact_id } = end.data
+    return { ...known, status: 'resolved', resolution, resolved_at: end.at, artifact_id }
+  }
+
+  #asRecorded(event: NewMemoryEvent, index: number): MemoryEvent {
+    const { actor } = this.#context.connection
+    // Events of one time are in the order of their ids.
+    const id = String(index).padStart(6, '0')
+    return { ...event, v: 1, seq: 1, id, at: this.#now, actor, prev: '' } as MemoryEvent
   }
 }
 
@@ -55,7 +75,7 @@ export function placeOf(room: Room, { origin }: Saying) {
 
 /**
  * The id of a text in a room: the same in every clone. A text that comes back after it was superseded or forgotten is another
- * artifact, in another place of the line.
+ * artifact, in another place of the line; also where only that is known here, and the record that first said it is on another branch.
  */
 export async function artifactId(
   draft: Draft,
@@ -68,7 +88,8 @@ export async function artifactId(
   for (let time = 1; ; time++) {
     const parts = [kind, room.project_id, roomKey(room), contentHash, supersedes ?? '', String(time)]
     const id = context.identity.idOf(parts)
-    if ((await draft.desk.artifact(room, id)) === undefined) return id
+    const isFree = (await draft.desk.artifact(room, id)) === undefined
+    if (isFree && !(await draft.memory.isKnownId(room.project_id, id))) return id
   }
 }
 

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { RESOLUTIONS, REVIEW_REASONS } from '../../domain/memory/events.ts'
 import { type Room, SCOPES } from '../../domain/memory/room.ts'
-import { wordSet } from '../../domain/memory/words.ts'
+import { hasWord } from '../../domain/memory/words.ts'
 import { refusalSchema } from '../operation.ts'
 import { idText, longText, MAX_TEXT } from '../shapes.ts'
 
@@ -13,8 +13,11 @@ const texts = z.array(text).max(MAX_ENTRIES)
 export const scope = z.enum(SCOPES)
 
 /** What may be left out; to many callers that is the same as saying null. */
-function orElse<Schema extends z.ZodType>(schema: Schema, value: z.infer<Schema>) {
-  return schema.nullish().transform((given): z.infer<Schema> => given ?? value)
+export function orElse<Schema extends z.ZodType>(schema: Schema, value: z.infer<Schema>) {
+  return schema
+    .nullish()
+    .meta({ default: value })
+    .transform((given): z.infer<Schema> => given ?? value)
 }
 
 const NO_WORD = 'has no word in it, so nothing could ever be compared with it'
@@ -39,7 +42,7 @@ export const decisionInput = z
     confidence: orElse(z.number().min(0).max(1), 1),
     supersedes: idText.nullish().describe('Id of the decision that this one replaces.'),
   })
-  .refine(({ title, rationale }) => wordSet([title, rationale]).size > 0, NO_WORD)
+  .refine(({ title, rationale }) => hasWord([title, rationale]), NO_WORD)
 export type DecisionInput = z.infer<typeof decisionInput>
 
 export const patternInput = z
@@ -50,7 +53,7 @@ export const patternInput = z
     scope,
     last_validated_at: z.iso.datetime({ offset: true }),
   })
-  .refine(({ trigger, repeatable_steps }) => wordSet([trigger, ...repeatable_steps]).size > 0, NO_WORD)
+  .refine(({ trigger, repeatable_steps }) => hasWord([trigger, ...repeatable_steps]), NO_WORD)
 export type PatternInput = z.infer<typeof patternInput>
 
 /** Names a project; `*` stands for no project at all. */

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { scope, whichProject } from '../memory/shapes.ts'
+import { orElse, scope, whichProject } from '../memory/shapes.ts'
 import { surface } from '../memory/surface.ts'
 import { operation } from '../operation.ts'
 import { MAX_TEXT, READS } from '../shapes.ts'
@@ -13,7 +13,7 @@ export const memorySurface = operation({
   input: z.strictObject({
     query: z.string().max(MAX_TEXT),
     ...whichProject,
-    limit: z.int().min(1).max(50).default(5),
+    limit: orElse(z.int().min(1).max(50), 5),
   }),
   output: z.object({
     matches: z.array(

@@ -31,6 +31,7 @@ export const requestGlobalWriteApproval = operation({
         focus: null,
         origin: { project_id: ledger.project_id, session_id: connection.session_id },
         content_preview,
+        granted_at: now,
         expires_at,
       } as const
       const by = { actor: connection.actor, at: now }
@@ -41,7 +42,7 @@ export const requestGlobalWriteApproval = operation({
       expires_at,
       ttl_seconds: ttlSeconds,
       instructions:
-        'Pass this token as governance_token in save_decision, save_pattern or store_session_with_learnings, once.',
+        'Pass this token as governance_token in save_decision, save_pattern, store_session_with_learnings or memory_review, once.',
     }
   },
 })

@@ -17,6 +17,7 @@ export const saveDecision = operation({
     ...withToken,
     session_id: whichSession.session_id.nullable(),
   }),
+  verbatim: ['governance_token'],
   output: saveResult,
   annotations: WRITES_ONCE,
   async run(context, input) {

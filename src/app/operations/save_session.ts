@@ -17,6 +17,7 @@ export const saveSession = operation({
     session_id: whichSession.session_id.nullable(),
     ...withKey,
   }),
+  verbatim: ['idempotency_key'],
   output: saveResult,
   annotations: WRITES,
   async run(context, input) {

@@ -56,7 +56,8 @@ export function isInForce(artifact: Artifact): boolean {
 
 /**
  * An artifact is the fold of the facts about it, from whichever streams they come. Facts are taken in the order of their time and
- * id, so every copy of a book that holds the same records makes the same of them. `undefined` while nobody has saved it.
+ * id, so every copy of a book that holds the same records makes the same of them. Of two that were retired by each other the one
+ * that was retired first is superseded, and the other is not. `undefined` while nobody has saved it.
  */
 export function foldArtifact(id: string, facts: readonly MemoryEvent[]): Artifact | undefined {
   const ordered = inOrder(facts)
@@ -70,13 +71,19 @@ export function foldArtifact(id: string, facts: readonly MemoryEvent[]): Artifac
   const sessions = new Set<string>()
   const producedBy = new Set<string>()
   const supersededBy = new Set<string>()
+  /** What gave way to this one before it gave way to that: two clones may each have retired the other's. */
+  const beaten = new Set<string>()
+  const giveWay = (to: string) => {
+    if (!beaten.has(to)) supersededBy.add(to)
+  }
   let validatedAt = ''
   let forgotten = false
   for (const event of ordered) {
-    if (event.type === 'decision.saved' && event.data.supersedes === id) supersededBy.add(event.data.artifact_id)
+    if (event.type === 'decision.saved' && event.data.supersedes === id) giveWay(event.data.artifact_id)
+    if (event.type === 'decision.retired' && event.data.superseded_by === id) beaten.add(event.data.artifact_id)
     if (!('artifact_id' in event.data) || event.data.artifact_id !== id) continue
     if (event.type === 'artifact.forgotten') forgotten = true
-    if (event.type === 'decision.retired') supersededBy.add(event.data.superseded_by)
+    if (event.type === 'decision.retired') giveWay(event.data.superseded_by)
     if (event.type === 'review.opened' || event.type === 'review.resolved') continue
     if (event.data.origin.session_id !== null && SAYS.has(event.type)) sessions.add(event.data.origin.session_id)
     if ('summary_id' in event.data && event.data.summary_id !== null) producedBy.add(event.data.summary_id)

@@ -44,6 +44,7 @@ export const memoryEventSchemas = {
     decisions_made: texts,
     open_items: texts,
     next_actions: texts,
+    /** SHA-256 of the key, hex. */
     idempotency_key: maybeText,
   }),
   'decision.saved': z.object({
@@ -91,7 +92,14 @@ export const memoryEventSchemas = {
   }),
   /** It gave way to another without a new text: two that met in a merge, or one that was said again to take its place. */
   'decision.retired': z.object({ artifact_id: text, ...place, superseded_by: text }),
-  'approval.granted': z.object({ approval_id: text, ...place, content_preview: text, expires_at: text }),
+  /** `granted_at` is what the clock said: the time of an event never goes back, and a clock does. */
+  'approval.granted': z.object({
+    approval_id: text,
+    ...place,
+    content_preview: text,
+    granted_at: text.optional(),
+    expires_at: text,
+  }),
   'approval.spent': z.object({ approval_id: text, ...place }),
   'artifact.forgotten': z.object({ artifact_id: text, ...place, purged: z.boolean() }),
 } as const

@@ -21,6 +21,9 @@ export function subjectsOf({ type, data }: MemoryEvent): Subject[] {
         subject('artifact', data.artifact_id),
         ...(data.supersedes === null ? [] : [subject('artifact', data.supersedes)]),
       ]
+    case 'decision.retired':
+      // Of two that retired each other only one falls, so the winner must be looked at as well.
+      return [subject('artifact', data.artifact_id), subject('artifact', data.superseded_by)]
     case 'review.opened':
     case 'review.resolved':
       return [subject('review', data.review_id)]

@@ -195,7 +195,7 @@ describe('the one word for a batch', () => {
       project_id: 'other',
     })
     expect(blocked.overall).toBe('blocked_scope')
-    expect(blocked.decisions.map(({ error }) => error?.code)).toEqual(['scope_blocked', 'governance_required'])
+    expect(blocked.decisions.map(({ error }) => error?.code)).toEqual(['scope_blocked', 'scope_blocked'])
     expect(await agent.inForce('other')).toEqual([])
   })
 

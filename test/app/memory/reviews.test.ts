@@ -168,7 +168,7 @@ describe('a review that is resolved', () => {
     const everywhere = (title: string) => decisionOf(title, { scope: 'global' })
     const known = await one.decide(everywhere(KNOWN), { governance_token: await one.token() })
     const asked = await one.decide(everywhere(HALF), { governance_token: await one.token() })
-    const result = await two.resolve(asked.review_id, 'supersede')
+    const result = await two.resolve(asked.review_id, 'supersede', { governance_token: await two.token() })
     expect(result).toMatchObject({ status: 'saved', candidate_id: known.artifact_id })
     expect(await one.inForce('*')).toEqual([result?.artifact_id])
     expect(await one.reviews()).toEqual([])

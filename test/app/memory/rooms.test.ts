@@ -139,14 +139,16 @@ describe('a project that is not known', () => {
     expect(await strict.decide('x', { project_id: 'other' })).toMatchObject({ status: 'saved', message: null })
   })
 
-  test('does not stop a global write with strict_projects: what is global belongs to no project', async () => {
+  test('stops a global write with strict_projects too, which then spends no token', async () => {
     const agent = saver(testBook(), { settings: { strict_projects: true } })
     const asked = { project_id: 'other', governance_token: await agent.token() }
     const { session, decisions, overall } = await agent.batch([decisionOf('x', { scope: 'global' })], [], asked)
     expect(session).toMatchObject({ status: 'blocked_scope' })
-    expect(decisions).toMatchObject([{ status: 'saved' }])
-    expect(overall).toBe('partial')
-    expect(await agent.artifact(decisions[0]?.artifact_id ?? null, '*')).toMatchObject({ produced_by: [] })
+    expect(decisions).toMatchObject([{ status: 'blocked_scope', error: { code: 'scope_blocked' } }])
+    expect(overall).toBe('blocked_scope')
+    expect(await agent.inForce('*')).toEqual([])
+    const known = { ...asked, project_id: null }
+    expect(await agent.decide(decisionOf('x', { scope: 'global' }), known)).toMatchObject({ status: 'saved' })
   })
 })
 
