@@ -1,11 +1,23 @@
 /** Bundles the program into `dist/`: `rutter.js`, the chunks it loads on demand, and the licences of what is inside. */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { build, type Metafile } from 'esbuild'
+import { build, type Metafile, type Plugin } from 'esbuild'
 
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
+
+/** The list of tools never changes after the build, so the bundle has it ready-made and not what makes it. */
+const readyMadeCatalog: Plugin = {
+  name: 'ready-made catalog',
+  setup({ onLoad }) {
+    onLoad({ filter: /[/\\]src[/\\]mcp[/\\]catalog\.ts$/ }, async ({ path }) => {
+      const { catalog } = (await import(pathToFileURL(path).href)) as { catalog: unknown }
+      return { contents: `export const catalog = ${JSON.stringify(catalog)}`, loader: 'js' }
+    })
+  },
+}
 
 const { outputFiles, metafile } = await build({
   absWorkingDir: root,
@@ -26,6 +38,7 @@ const { outputFiles, metafile } = await build({
   legalComments: 'external',
   metafile: true,
   write: false,
+  plugins: [readyMadeCatalog],
   logLevel: 'warning',
 })
 

@@ -1,12 +1,11 @@
 import { Refusal } from '../domain/refusal.ts'
-import type { Operation, Toolset } from './operation.ts'
-import { operations } from './operations/index.ts'
+import type { Toolset } from './operation.ts'
 
 export const TOOLSETS: readonly Toolset[] = ['session', 'task', 'steering', 'memory']
 
-/** The operations of some toolsets, as `--toolsets session,task` names them; all of them when nothing is named. */
-export function selectToolsets(named: string | undefined): readonly Operation[] {
-  if (named === undefined) return operations
+/** Some toolsets, as `--toolsets session,task` names them; all of them when nothing is named. */
+export function toolsetsNamed(named: string | undefined): readonly Toolset[] {
+  if (named === undefined) return TOOLSETS
   const wanted = named
     .split(',')
     .map((name) => name.trim())
@@ -21,5 +20,5 @@ export function selectToolsets(named: string | undefined): readonly Operation[] 
       },
     )
   }
-  return operations.filter(({ toolset }) => wanted.includes(toolset))
+  return TOOLSETS.filter((toolset) => wanted.includes(toolset))
 }

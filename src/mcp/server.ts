@@ -7,25 +7,32 @@ import {
   Server,
 } from '@modelcontextprotocol/server'
 import type { Context } from '../app/context.ts'
-import { type Operation, perform } from '../app/operation.ts'
+import { perform, type Toolset } from '../app/operation.ts'
+import { catalog } from './catalog.ts'
 import { instructionsFor } from './instructions.ts'
-import { getPrompt, listPrompts } from './prompts.ts'
-import { listResources, listResourceTemplates, readResource } from './resources.ts'
-import { refusalResult, resultOf, toolOf } from './tools.ts'
+import { refusalResult, resultOf } from './tools.ts'
 
 export interface McpServerOptions {
-  readonly operations: readonly Operation[]
+  readonly toolsets: readonly Toolset[]
   readonly version: string
   /** Gives the connection's context; called with the first call, so that a start costs nothing that is not needed. */
   readonly context: (clientName: string) => Promise<Context>
 }
 
+/** What only a call needs is loaded by the first one: an agent that connects waits for the list of tools and for nothing else. */
+const load = {
+  operations: () => import('../app/operations/index.ts'),
+  resources: () => import('./resources.ts'),
+  prompts: () => import('./prompts.ts'),
+}
+
 /** The MCP face: tools, resources, prompts and their errors, derived from the operations. */
 export function mcpServer(options: McpServerOptions): Server {
-  const byName = new Map(options.operations.map((operation) => [operation.name, operation]))
+  const tools = catalog.filter(({ toolset }) => options.toolsets.includes(toolset)).map(({ tool }) => tool)
+  const names = new Set(tools.map(({ name }) => name))
   const server = new Server(
     { name: 'rutter', title: 'Rutter', version: options.version },
-    { capabilities: { tools: {}, resources: {}, prompts: {} }, instructions: instructionsFor(options.operations) },
+    { capabilities: { tools: {}, resources: {}, prompts: {} }, instructions: instructionsFor(options.toolsets) },
   )
   let opened: Promise<Context> | undefined
   const context = (envelope: RequestMetaEnvelope | undefined) => {
@@ -37,16 +44,13 @@ export function mcpServer(options: McpServerOptions): Server {
     return opened
   }
 
-  let tools: ReturnType<typeof toolOf>[] | undefined
-  server.setRequestHandler('tools/list', () => {
-    tools ??= options.operations.map(toolOf)
-    return { tools }
-  })
+  server.setRequestHandler('tools/list', () => ({ tools }))
 
   server.setRequestHandler('tools/call', async ({ params }, { mcpReq }): Promise<CallToolResult> => {
-    const operation = byName.get(params.name)
+    const { operations } = await load.operations()
+    const operation = operations.find(({ name }) => name === params.name && names.has(name))
     if (operation === undefined) {
-      const known = [...byName.keys()].join(', ')
+      const known = [...names].join(', ')
       throw new ProtocolError(
         ProtocolErrorCode.InvalidParams,
         `There is no tool "${params.name}". There are: ${known}.`,
@@ -59,16 +63,18 @@ export function mcpServer(options: McpServerOptions): Server {
     }
   })
 
-  server.setRequestHandler('resources/list', listResources)
-  server.setRequestHandler('resources/templates/list', listResourceTemplates)
-  server.setRequestHandler('resources/read', async ({ params }, { mcpReq }) =>
-    readResource(await context(mcpReq.envelope), params.uri),
-  )
+  server.setRequestHandler('resources/list', async () => (await load.resources()).listResources())
+  server.setRequestHandler('resources/templates/list', async () => (await load.resources()).listResourceTemplates())
+  server.setRequestHandler('resources/read', async ({ params }, { mcpReq }) => {
+    const { readResource } = await load.resources()
+    return await readResource(await context(mcpReq.envelope), params.uri)
+  })
 
-  server.setRequestHandler('prompts/list', listPrompts)
-  server.setRequestHandler('prompts/get', async ({ params }, { mcpReq }) =>
-    getPrompt(params.name, params.arguments, () => context(mcpReq.envelope)),
-  )
+  server.setRequestHandler('prompts/list', async () => (await load.prompts()).listPrompts())
+  server.setRequestHandler('prompts/get', async ({ params }, { mcpReq }) => {
+    const { getPrompt } = await load.prompts()
+    return await getPrompt(params.name, params.arguments, () => context(mcpReq.envelope))
+  })
   return server
 }
 

@@ -1,7 +1,7 @@
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
 import { type Context, slotName } from '../app/context.ts'
 import { keepLeases } from '../app/lease-keeper.ts'
-import { selectToolsets } from '../app/toolsets.ts'
+import { toolsetsNamed } from '../app/toolsets.ts'
 import type { Actor } from '../domain/event.ts'
 import { mcpServer } from './server.ts'
 
@@ -19,7 +19,7 @@ export interface StdioOptions {
  * then, for whoever continues it: a client that reconnects is no end of a run.
  */
 export function serveMcp(options: StdioOptions): void {
-  const operations = selectToolsets(options.toolsets)
+  const toolsets = toolsetsNamed(options.toolsets)
   const slot = slotName(options.slot)
   const complain = (error: unknown) =>
     process.stderr.write(`rutter mcp: ${error instanceof Error ? error.message : error}\n`)
@@ -28,7 +28,7 @@ export function serveMcp(options: StdioOptions): void {
     keepLeases(opened.ledger, opened.settings.lease_seconds, complain)
     return opened
   }
-  const handle = serveStdio(() => mcpServer({ operations, version: options.version, context }), { onerror: complain })
+  const handle = serveStdio(() => mcpServer({ toolsets, version: options.version, context }), { onerror: complain })
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.once(signal, () => {
       void handle.close().finally(() => process.exit(0))
