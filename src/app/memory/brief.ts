@@ -191,7 +191,6 @@ async function workLeft(sources: readonly Source[], topic: string | null): Promi
     const last = await memory.artifacts({ ...filter, in_force: true, limit: LOOKED_BACK })
     summaries.push(...last.filter((artifact) => artifact.kind === 'summary'))
   }
-  summaries.sort((a, b) => (a.saved_at < b.saved_at ? 1 : a.saved_at > b.saved_at ? -1 : 0))
   const { open_items, next_actions } = openWork(summaries, termsOf)
   const parts = (list: 'open_items' | 'next_actions', left: readonly OpenItem[]): Part[] =>
     left

@@ -199,7 +199,11 @@ async function findByBeginning(
   const nearest = id === undefined ? nearestIds(given, [...here, ...everywhere], 3) : [id, ...others].slice(0, 3)
   throw new Refusal(
     'artifact_not_found',
-    `There is nothing called "${given}" in project "${projectId}" or in global scope. Nothing was changed.`,
+    id !== undefined
+      ? `More than one id begins with "${given}". Nothing was changed.`
+      : given.length < SHORT_ID
+        ? `"${given}" is too short: at least the first ${SHORT_ID} characters of an id are needed. Nothing was changed.`
+        : `There is nothing called "${given}" in project "${projectId}" or in global scope. Nothing was changed.`,
     {
       hint:
         nearest.length === 0
@@ -214,5 +218,5 @@ async function findByBeginning(
 async function idsOf(memory: MemoryReader, projectId: string): Promise<string[]> {
   const artifacts = await memory.artifacts({ project_id: projectId, in_force: false, limit: COMPARED })
   const reviews = await memory.reviews({ project_id: projectId, status: 'open', limit: COMPARED })
-  return [...artifacts.filter(({ forgotten }) => !forgotten), ...reviews].map(({ id }) => id)
+  return [...artifacts, ...reviews].map(({ id }) => id)
 }

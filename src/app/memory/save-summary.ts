@@ -1,3 +1,4 @@
+import type { Artifact } from '../../domain/memory/artifact.ts'
 import type { Room } from '../../domain/memory/room.ts'
 import { type Draft, placeOf, type Saying, saved } from './saving.ts'
 import type { SaveResult, SummaryInput } from './shapes.ts'
@@ -19,7 +20,10 @@ export async function saveSummary(
   const key = idempotencyKey === null ? null : identity.digest(idempotencyKey)
   const id = key === null ? identity.newId() : identity.idOf([...keyed, key])
   const known = key === null ? undefined : await draft.desk.artifact(room, id)
-  if (known !== undefined) return saved(id, null, `Saved already under this idempotency_key, ${known.saved_at}.`)
+  if (known !== undefined) {
+    const message = `Saved already under this idempotency_key, ${known.saved_at}.`
+    return saved(id, null, isSame(known, input) ? message : `${message} The text given now differs and was not kept.`)
+  }
   // Only that it was forgotten is known here: its record is on another branch, and no text would show under this id.
   if (key !== null && (await draft.memory.isKnownId(room.project_id, id))) {
     return saved(id, null, 'Saved already under this idempotency_key, and forgotten.')
@@ -39,4 +43,12 @@ export async function saveSummary(
     },
   })
   return saved(id, null, null)
+}
+
+function isSame({ text }: Artifact, { save_scope: _scope, ...given }: SummaryInput): boolean {
+  const fields = Object.keys(given) as (keyof typeof given)[]
+  return (
+    text !== null &&
+    fields.every((field) => JSON.stringify((text as typeof given)[field]) === JSON.stringify(given[field]))
+  )
 }

@@ -42,7 +42,7 @@ export const decisionInput = z
     confidence: orElse(z.number().min(0).max(1), 1),
     supersedes: idText.nullish().describe('Id of the decision that this one replaces.'),
   })
-  .refine(({ title, rationale }) => hasWord([title, rationale]), NO_WORD)
+  .refine(({ title }) => hasWord([title]), { path: ['title'], error: NO_WORD })
 export type DecisionInput = z.infer<typeof decisionInput>
 
 export const patternInput = z

@@ -124,10 +124,10 @@ const NEGATIONS: ReadonlySet<string> = new Set(
   [
     'no not non never none nobody nothing neither nor nowhere cannot without avoid avoids avoided',
     'avoiding forbid forbids forbidden prohibit prohibits prohibited disallow disallowed disable disables disabled deny denies',
-    'denied reject rejects rejected refuse refuses refused exclude excludes excluded',
+    'denied reject rejects rejected refuse refuses refused exclude excludes excluded stop stops stopped stopping',
     'nicht kein keine keinen keinem keiner nie niemals ohne vermeide vermeiden verboten',
     'ne pas jamais sans aucun aucune éviter interdit nunca sin ningún ninguna evitar tampoco não nem sem mai senza non niet geen',
-    'не нет никогда без нельзя 不 没 沒 无 無 非 未 别 勿 不要 没有 沒有 禁止 避免 不可 ない なし せず 禁じる 않다 없다 안',
+    'не нет никогда без нельзя 不 没 沒 无 無 非 未 别 勿 不要 绝不 决不 从不 不再 不能 不得 不应 没有 沒有 禁止 避免 不可 ない なし せず 禁じる 않다 없다 안',
   ].flatMap((line) => line.split(' ')),
 )
 

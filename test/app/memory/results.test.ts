@@ -82,9 +82,12 @@ describe('a text without a word', () => {
     expect(refusal).toMatchObject({ code: 'invalid_argument', message: expect.stringContaining('no word') })
   })
 
-  test('is a decision where the rationale has one, and a pattern where a step has one', async () => {
+  test('is no title of a decision, and a pattern where a step has one', async () => {
     const agent = saver()
-    expect(await agent.decide(decisionOf('...', { rationale: 'because' }))).toMatchObject({ dedup_outcome: 'new' })
+    for (const title of ['', '  ', '...']) {
+      const refusal = await refusalOf(() => agent.decide(decisionOf(title, { rationale: 'because' })))
+      expect(refusal).toMatchObject({ code: 'invalid_argument', message: expect.stringContaining('decision.title') })
+    }
     expect(await agent.learn(patternOf('', { repeatable_steps: ['go'] }))).toMatchObject({ dedup_outcome: 'new' })
   })
 
