@@ -1,4 +1,4 @@
-import type { Artifact, ArtifactKind } from '../../domain/memory/artifact.ts'
+import { type Artifact, type ArtifactKind, titleOf } from '../../domain/memory/artifact.ts'
 import type { NewMemoryEvent } from '../../domain/memory/events.ts'
 import type { PurgeableText } from '../../domain/memory/purged.ts'
 import type { Review } from '../../domain/memory/review.ts'
@@ -108,18 +108,6 @@ async function find(memory: MemoryReader, projectId: string, id: string): Promis
   if (artifact !== undefined) return { kind: artifact.kind, subject: artifact, title: titleOf(artifact) }
   const review = await memory.review(projectId, id)
   return review === undefined ? undefined : { kind: 'review', subject: review, title: review.decision?.title ?? null }
-}
-
-function titleOf(artifact: Artifact): string | null {
-  if (artifact.text === null) return null
-  switch (artifact.kind) {
-    case 'decision':
-      return artifact.text.title
-    case 'pattern':
-      return artifact.text.trigger
-    case 'summary':
-      return artifact.text.objective
-  }
 }
 
 /** Records it of the text, and of every review that holds the same one; of those that are forgotten already only if told to. */

@@ -1,5 +1,5 @@
 import type { RecordedEvent } from '../../domain/event.ts'
-import { type Artifact, isInForce } from '../../domain/memory/artifact.ts'
+import { type Artifact, isInForce, SAYS, titleOf } from '../../domain/memory/artifact.ts'
 import { isMemoryEvent, type MemoryEvent } from '../../domain/memory/events.ts'
 import type { Review } from '../../domain/memory/review.ts'
 import { GLOBAL_PROJECT, type Scope } from '../../domain/memory/room.ts'
@@ -72,15 +72,6 @@ export async function withLearned(
   })
 }
 
-/** Events that say something, or say it again. */
-const SAYS: ReadonlySet<MemoryEvent['type']> = new Set([
-  'summary.saved',
-  'decision.saved',
-  'decision.repeated',
-  'pattern.saved',
-  'pattern.validated',
-])
-
 async function artifactLearned(memory: MemoryReader, artifact: Artifact, sessionId: string): Promise<Learned> {
   const { id, kind, scope, focus, supersedes, superseded_by, forgotten, project_id } = artifact
   const isFirst = artifact.origin.session_id === sessionId
@@ -116,17 +107,6 @@ async function named(memory: MemoryReader, projectId: string, id: string): Promi
 function placed(scope: Scope, focus: string | null): string[] {
   if (scope === 'global') return ['for all projects']
   return scope === 'focus' ? [`in focus ${focus}`] : []
-}
-
-function titleOf(artifact: Artifact): string | null {
-  switch (artifact.kind) {
-    case 'summary':
-      return artifact.text?.objective ?? null
-    case 'decision':
-      return artifact.text?.title ?? null
-    case 'pattern':
-      return artifact.text?.trigger ?? null
-  }
 }
 
 /** Events as somebody may be shown them: a text that was forgotten stands in the record, and in no answer. */

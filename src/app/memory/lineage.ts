@@ -1,6 +1,7 @@
 import { type Decision, isInForce } from '../../domain/memory/artifact.ts'
 import type { Review } from '../../domain/memory/review.ts'
 import { GLOBAL_PROJECT } from '../../domain/memory/room.ts'
+import { byText } from '../../domain/order.ts'
 import type { LedgerReader } from '../../ports/ledger.ts'
 import type { MemoryReader } from '../../ports/memory.ts'
 import type { Context } from '../context.ts'
@@ -110,7 +111,7 @@ async function trace(memory: MemoryReader, here: MemoryReader, start: Decision):
  * place, in two clones, come last.
  */
 function oldestFirst(line: readonly Decision[], predecessors: (id: string) => readonly string[]): Decision[] {
-  const sorted = line.toSorted((a, b) => compare(a.saved_at, b.saved_at) || compare(a.id, b.id))
+  const sorted = line.toSorted((a, b) => byText(a.saved_at, b.saved_at) || byText(a.id, b.id))
   const missing = new Map(sorted.map(({ id }) => [id, predecessors(id).length]))
   const later = new Map<string, Decision[]>()
   for (const decision of sorted) {
@@ -147,5 +148,3 @@ async function summariesOf(
   }
   return summaries
 }
-
-const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)

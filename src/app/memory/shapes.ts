@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { RESOLUTIONS, REVIEW_REASONS } from '../../domain/memory/events.ts'
-import { type Room, SCOPES } from '../../domain/memory/room.ts'
+import { GLOBAL_PROJECT, type Room, SCOPES } from '../../domain/memory/room.ts'
 import { hasWord } from '../../domain/memory/words.ts'
 import { refusalSchema } from '../operation.ts'
 import { idText, longText, MAX_TEXT } from '../shapes.ts'
@@ -61,7 +61,10 @@ export const projectId = z
   .string()
   .min(1)
   .max(200)
-  .refine((id) => id.trim() === id && id !== '*', 'must not be "*", nor begin or end with white space')
+  .refine(
+    (id) => id.trim() === id && id !== GLOBAL_PROJECT,
+    `must not be "${GLOBAL_PROJECT}", nor begin or end with white space`,
+  )
 export const whichProject = { project_id: projectId.nullish().describe("Left out: the repository's own.") }
 export const whichFocus = { focus: z.string().trim().min(1).max(200).nullish() }
 export const withToken = { governance_token: z.string().max(200).nullish() }

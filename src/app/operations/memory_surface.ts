@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { MATCH_KINDS } from '../../domain/memory/search-doc.ts'
 import { orElse, scope, whichProject } from '../memory/shapes.ts'
 import { surface } from '../memory/surface.ts'
 import { operation } from '../operation.ts'
@@ -19,7 +20,7 @@ export const memorySurface = operation({
     matches: z.array(
       z.object({
         id: z.string(),
-        kind: z.enum(['decision', 'pattern', 'summary', 'session', 'task', 'error']),
+        kind: z.enum(MATCH_KINDS),
         project_id: z.string().nullable(),
         scope,
         focus: z.string().nullable(),

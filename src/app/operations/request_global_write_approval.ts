@@ -22,7 +22,6 @@ export const requestGlobalWriteApproval = operation({
     const now = clock.now()
     const ttlSeconds = settings.approval_seconds
     const expires_at = new Date(Date.parse(now) + ttlSeconds * 1000).toISOString()
-    await ledger.openGlobal()
     await ledger.writeWithGlobal(async (_book, global) => {
       const data = {
         approval_id: identity.digest(token),

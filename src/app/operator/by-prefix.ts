@@ -1,4 +1,4 @@
-import type { ArtifactKind } from '../../domain/memory/artifact.ts'
+import { type ArtifactKind, titleOf } from '../../domain/memory/artifact.ts'
 import { GLOBAL_PROJECT } from '../../domain/memory/room.ts'
 import { Refusal } from '../../domain/refusal.ts'
 import type { LedgerReader } from '../../ports/ledger.ts'
@@ -65,7 +65,7 @@ export async function artifactByPrefix(
     const known: Named[] = []
     for (const [{ memory }, project_id] of places) {
       const artifacts = await memory.artifacts({ project_id, kinds, in_force: false, limit: MOST_KNOWN })
-      known.push(...artifacts.map((artifact) => ({ id: artifact.id, title: titleOf(artifact.text) })))
+      known.push(...artifacts.map((artifact) => ({ id: artifact.id, title: titleOf(artifact) ?? 'forgotten' })))
     }
     return byPrefix(given, known, kinds.join(' or ')).id
   })
@@ -80,9 +80,3 @@ export async function reviewByPrefix(context: Context, given: string, projectId:
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-
-function titleOf(text: object | null): string {
-  if (text === null) return 'forgotten'
-  const { title, trigger, objective } = text as { title?: string; trigger?: string; objective?: string }
-  return title ?? trigger ?? objective ?? ''
-}

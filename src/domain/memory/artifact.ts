@@ -1,4 +1,5 @@
 import type { Actor } from '../event.ts'
+import { byText } from '../order.ts'
 import type { MemoryEvent, MemoryEventData } from './events.ts'
 import type { Room } from './room.ts'
 
@@ -52,6 +53,19 @@ export type Summary = Extract<Artifact, { kind: 'summary' }>
 /** True for what an agent is to go by: not superseded, not forgotten. */
 export function isInForce(artifact: Artifact): boolean {
   return !artifact.forgotten && artifact.superseded_by.length === 0
+}
+
+/** What people know it by; `null` once it was forgotten. */
+export function titleOf(artifact: Artifact): string | null {
+  if (artifact.text === null) return null
+  switch (artifact.kind) {
+    case 'decision':
+      return artifact.text.title
+    case 'pattern':
+      return artifact.text.trigger
+    case 'summary':
+      return artifact.text.objective
+  }
 }
 
 /**
@@ -110,7 +124,7 @@ export function foldArtifact(id: string, facts: readonly MemoryEvent[]): Artifac
 }
 
 /** Events that say the artifact, or say it again. */
-const SAYS: ReadonlySet<MemoryEvent['type']> = new Set([
+export const SAYS: ReadonlySet<MemoryEvent['type']> = new Set([
   'summary.saved',
   'decision.saved',
   'decision.repeated',
@@ -148,7 +162,5 @@ function withText(common: Common, { type, data }: MemoryEvent, validatedAt: stri
 
 /** By time, and among equals by id: an order that does not depend on which file was read first. */
 export function inOrder(facts: readonly MemoryEvent[]): MemoryEvent[] {
-  return [...facts].sort((a, b) => (a.at === b.at ? compare(a.id, b.id) : compare(a.at, b.at)))
+  return [...facts].sort((a, b) => (a.at === b.at ? byText(a.id, b.id) : byText(a.at, b.at)))
 }
-
-const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)

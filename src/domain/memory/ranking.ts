@@ -1,3 +1,5 @@
+import { byText } from '../order.ts'
+import { FRESHNESS, freshnessOf } from './freshness.ts'
 import type { Scope } from './room.ts'
 
 /** What one search may cost, in documents; the figures beside them are of 100,000 documents in SQLite. */
@@ -32,7 +34,7 @@ export interface TermUse {
 export function chooseTerms(uses: readonly TermUse[]): { scored: TermUse[]; common: TermUse[] } {
   const rarestFirst = uses
     .filter((use) => use.docs > 0)
-    .sort((a, b) => a.docs - b.docs || order(a.term, b.term))
+    .sort((a, b) => a.docs - b.docs || byText(a.term, b.term))
     .slice(0, SEARCH_COST.scored_terms)
   const scored: TermUse[] = []
   let docs = 0
@@ -136,31 +138,16 @@ export function rankDocuments<D extends Placed>(
   textRanks: ReadonlyMap<D, number>,
   now: string,
 ): { doc: D; score: number }[] {
-  const today = Date.parse(now)
   const scores = fuseRanks<D>([
     textRanks,
     new Map(docs.map((doc) => [doc, SCOPE_RANK[doc.scope]])),
-    new Map(docs.map((doc) => [doc, freshnessRank(doc.at, today)])),
+    new Map(docs.map((doc) => [doc, FRESHNESS.indexOf(freshnessOf(doc.at, now)) + 1])),
   ])
   return docs
     .map((doc) => ({ doc, score: scores.get(doc) ?? 0 }))
-    .sort((a, b) => b.score - a.score || order(b.doc.at, a.doc.at) || inOrder(a.doc, b.doc))
-}
-
-const DAY_MS = 86_400_000
-
-/** 1 for what is a week old at most, 2 for a month, 3 for older; a time that cannot be read is old. */
-function freshnessRank(at: string, today: number): number {
-  const days = (today - Date.parse(at)) / DAY_MS
-  if (days <= 7) return 1
-  return days <= 30 ? 2 : 3
+    .sort((a, b) => b.score - a.score || byText(b.doc.at, a.doc.at) || inOrder(a.doc, b.doc))
 }
 
 function inOrder(a: Placed, b: Placed): number {
-  return order(a.project_id, b.project_id) || order(a.kind, b.kind) || order(a.id, b.id)
-}
-
-function order(a: string, b: string): number {
-  if (a === b) return 0
-  return a < b ? -1 : 1
+  return byText(a.project_id, b.project_id) || byText(a.kind, b.kind) || byText(a.id, b.id)
 }

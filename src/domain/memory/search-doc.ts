@@ -1,4 +1,4 @@
-import type { Artifact } from './artifact.ts'
+import { type Artifact, titleOf } from './artifact.ts'
 import type { Scope } from './room.ts'
 
 export const MATCH_KINDS = ['decision', 'pattern', 'summary', 'session', 'task', 'error'] as const
@@ -21,27 +21,33 @@ export interface SearchDoc {
 
 /** What of an artifact is searched. */
 export function docOf(artifact: Artifact): SearchDoc | undefined {
-  const words = wordsOf(artifact)
-  if (words === undefined) return undefined
+  const title = titleOf(artifact)
+  if (title === null) return undefined
   const { id, kind, project_id, scope, focus, origin, saved_at } = artifact
-  return { id, kind, project_id, scope, focus, session_id: origin.session_id, at: saved_at, ...words }
+  return {
+    id,
+    kind,
+    project_id,
+    scope,
+    focus,
+    session_id: origin.session_id,
+    at: saved_at,
+    title,
+    text: restOf(artifact),
+  }
 }
 
-function wordsOf(artifact: Artifact): { title: string; text: string } | undefined {
-  if (artifact.text === null) return undefined
+/** What it says beside its title. */
+function restOf(artifact: Artifact): string {
+  if (artifact.text === null) return ''
   switch (artifact.kind) {
     case 'decision':
-      return { title: artifact.text.title, text: artifact.text.rationale }
-    case 'pattern': {
-      const { trigger, repeatable_steps, exclusions } = artifact.text
-      return { title: trigger, text: [...repeatable_steps, ...exclusions].join('\n') }
-    }
+      return artifact.text.rationale
+    case 'pattern':
+      return [...artifact.text.repeatable_steps, ...artifact.text.exclusions].join('\n')
     case 'summary': {
-      const { objective, actions_taken, decisions_made, open_items, next_actions } = artifact.text
-      return {
-        title: objective,
-        text: [...actions_taken, ...decisions_made, ...open_items, ...next_actions].join('\n'),
-      }
+      const { actions_taken, decisions_made, open_items, next_actions } = artifact.text
+      return [...actions_taken, ...decisions_made, ...open_items, ...next_actions].join('\n')
     }
   }
 }

@@ -2,6 +2,7 @@ import type { Approval } from '../../domain/memory/approval.ts'
 import type { Artifact, ArtifactKind } from '../../domain/memory/artifact.ts'
 import type { Review } from '../../domain/memory/review.ts'
 import { GLOBAL_PROJECT, type Room, roomKey } from '../../domain/memory/room.ts'
+import { byText } from '../../domain/order.ts'
 import type { ArtifactFilter, Match, MemoryReader, SearchFilter, Similar } from '../../ports/memory.ts'
 import type { Database } from './database.ts'
 import { SearchIndex } from './search-index.ts'
@@ -51,8 +52,8 @@ export class SqliteMemory implements MemoryReader {
       .sort(
         (a, b) =>
           b.similarity - a.similarity ||
-          compare(b.at, a.at) ||
-          compare(this.#firstSaid(project_id, b.id), this.#firstSaid(project_id, a.id)),
+          byText(b.at, a.at) ||
+          byText(this.#firstSaid(project_id, b.id), this.#firstSaid(project_id, a.id)),
       )
       .map(({ id, similarity }) => ({ id, similarity }))
   }
@@ -173,5 +174,3 @@ export class SqliteMemory implements MemoryReader {
       .map((row) => String(row['text']))
   }
 }
-
-const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)

@@ -6,6 +6,7 @@ import type { Finding, LedgerWriter } from '../../ports/ledger.ts'
 import type { PausePoint } from './read-transaction.ts'
 import type { Store } from './store.ts'
 import { WriteTransaction } from './transaction.ts'
+import { tellBehind } from './write-path.ts'
 
 /** What a write adds to one book. */
 type Additions = { readonly stream: StreamRef; readonly events: readonly MemoryEvent[] }[]
@@ -145,7 +146,7 @@ function dropNote(parts: PairParts): void {
 function follow(
   global: readonly [WriteTransaction, Store],
   own: readonly [WriteTransaction, Store],
-  { layout, report }: PairParts,
+  parts: PairParts,
 ): void {
   for (const [transaction, store] of [global, own]) {
     try {
@@ -153,8 +154,7 @@ function follow(
       store.database.commit()
       transaction.remember()
     } catch (error) {
-      const message = `the store could not follow the record (${error instanceof Error ? error.message : error}); the next call takes it in`
-      report({ stream: null, where: layout.database, line: null, kind: 'store_behind', message, damage: false })
+      tellBehind(parts, error)
       store.database.rollBack()
     }
   }

@@ -42,8 +42,7 @@ export async function carryOut<T>(
     return 'done'
   } catch (error) {
     if (answered) {
-      const message = `the store could not follow the record (${error instanceof Error ? error.message : error}); the next call takes it in`
-      report({ stream: null, where: layout.database, line: null, kind: 'store_behind', message, damage: false })
+      const message = tellBehind({ report, layout }, error)
       // Not the error itself: a damaged database is answered by doing the work again, and this work is done.
       throw new Error(message, { cause: error })
     }
@@ -56,4 +55,11 @@ export async function carryOut<T>(
     transaction.close()
     await store.keepSightings(transaction.sightings)
   }
+}
+
+/** Tells that a store has not what its record has, since that is no loss but worth knowing; gives what was told. */
+export function tellBehind({ report, layout }: Pick<StoreOptions, 'report' | 'layout'>, error: unknown): string {
+  const message = `the store could not follow the record (${error instanceof Error ? error.message : error}); the next call takes it in`
+  report({ stream: null, where: layout.database, line: null, kind: 'store_behind', message, damage: false })
+  return message
 }

@@ -1,18 +1,9 @@
 import { expect, test } from 'vitest'
 import { saveDecision } from '../../../src/app/operations/save_decision.ts'
 import { testBook, testContext } from '../../support/book.ts'
+import { SEED_DECISION } from '../../support/memory-makers.ts'
 
-const decision = (over = {}) => ({
-  title: 'Use SHA-256 + Jaccard for decision dedup',
-  rationale:
-    'BM25 score thresholds were fragile; hash gives exact-match certainty and Jaccard similarity gives semantic supersession for near-duplicates.',
-  owner: 'Kai Vu',
-  date: '2026-04-08',
-  scope: 'project',
-  supersedes: null,
-  confidence: 0.95,
-  ...over,
-})
+const decision = (over = {}) => ({ ...SEED_DECISION, ...over })
 
 test('saves a decision once, and gives the same id when it is said again', async () => {
   const book = testBook()

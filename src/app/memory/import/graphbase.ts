@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { byText } from '../../../domain/order.ts'
 import { decisionInput, patternInput, summaryInput } from '../shapes.ts'
 import { broken, checked, type ForeignItem, type JsonLine, type Source } from './source.ts'
 
@@ -210,7 +211,7 @@ function inOrder(items: readonly ForeignItem[]): ForeignItem[] {
   const byKey = new Map(items.map((item) => [item.key, item]))
   const state = new Map<string, 'begun' | 'done'>()
   const ordered: ForeignItem[] = []
-  const sorted = items.toSorted((a, b) => ((a.at ?? '') < (b.at ?? '') ? -1 : (a.at ?? '') > (b.at ?? '') ? 1 : 0))
+  const sorted = items.toSorted((a, b) => byText(a.at ?? '', b.at ?? ''))
   for (const root of sorted) {
     const waiting = [root]
     for (let item = waiting.at(-1); item !== undefined; item = waiting.at(-1)) {

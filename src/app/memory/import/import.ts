@@ -1,5 +1,6 @@
 import { memoryStream } from '../../../domain/memory/projection.ts'
 import { GLOBAL_PROJECT } from '../../../domain/memory/room.ts'
+import { byText } from '../../../domain/order.ts'
 import { Refusal } from '../../../domain/refusal.ts'
 import type { LedgerReader, LedgerWriter, Progress } from '../../../ports/ledger.ts'
 import type { Context } from '../../context.ts'
@@ -166,7 +167,7 @@ async function append(
   const now = clock.now()
   const stream = memoryStream(identity.newId())
   const timed = events.map((dated) => ({ ...dated, at: dated.at > now ? now : dated.at }))
-  const ordered = timed.toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
+  const ordered = timed.toSorted((a, b) => byText(a.at, b.at))
   for (let from = 0; from < ordered.length; ) {
     const first = ordered[from] as DatedEvent
     const by = { at: first.at, actor: first.actor ?? connection.actor }
