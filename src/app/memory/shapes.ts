@@ -68,6 +68,10 @@ export const projectId = z
 export const whichProject = { project_id: projectId.nullish().describe("Left out: the repository's own.") }
 export const whichFocus = { focus: z.string().trim().min(1).max(200).nullish() }
 export const withToken = { governance_token: z.string().max(200).nullish() }
+/** The run that something was learned in; left out, the one that runs now. */
+export const whichRun = { session_id: idText.nullish() }
+/** Where a call's decisions and patterns go. */
+export const whichPlace = { ...whichProject, ...whichFocus, ...withToken, ...whichRun }
 export const withKey = { idempotency_key: idText.nullish() }
 
 const decisionText = z.object({

@@ -1,8 +1,8 @@
 import * as z from 'zod'
 import { saveLearnings } from '../memory/save.ts'
-import { asked, decisionInput, saveResult, whichFocus, whichProject, withToken } from '../memory/shapes.ts'
+import { asked, decisionInput, saveResult, whichPlace } from '../memory/shapes.ts'
 import { operation } from '../operation.ts'
-import { WRITES_ONCE, whichSession } from '../shapes.ts'
+import { WRITES_ONCE } from '../shapes.ts'
 
 export const saveDecision = operation({
   name: 'save_decision',
@@ -12,10 +12,7 @@ export const saveDecision = operation({
     'Keep a decision with its reason. The same again is a duplicate_skip; one nearly the same supersedes the old; one half alike waits as manual_review (status failed, text kept). Name what it replaces with supersedes. Global scope needs a governance_token.',
   input: z.strictObject({
     decision: decisionInput,
-    ...whichProject,
-    ...whichFocus,
-    ...withToken,
-    session_id: whichSession.session_id.nullable(),
+    ...whichPlace,
   }),
   verbatim: ['governance_token'],
   output: saveResult,

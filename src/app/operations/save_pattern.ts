@@ -1,8 +1,8 @@
 import * as z from 'zod'
 import { saveLearnings } from '../memory/save.ts'
-import { asked, patternInput, saveResult, whichFocus, whichProject, withToken } from '../memory/shapes.ts'
+import { asked, patternInput, saveResult, whichPlace } from '../memory/shapes.ts'
 import { operation } from '../operation.ts'
-import { WRITES_ONCE, whichSession } from '../shapes.ts'
+import { WRITES_ONCE } from '../shapes.ts'
 
 export const savePattern = operation({
   name: 'save_pattern',
@@ -12,10 +12,7 @@ export const savePattern = operation({
     'Keep a way of working that proved itself: when it applies, its steps, when not. The same trigger and steps again give the existing id and advance last_validated_at. Global scope needs a governance_token.',
   input: z.strictObject({
     pattern: patternInput,
-    ...whichProject,
-    ...whichFocus,
-    ...withToken,
-    session_id: whichSession.session_id.nullable(),
+    ...whichPlace,
   }),
   verbatim: ['governance_token'],
   output: saveResult,

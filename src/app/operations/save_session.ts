@@ -1,8 +1,8 @@
 import * as z from 'zod'
 import { saveLearnings } from '../memory/save.ts'
-import { asked, saveResult, summaryInput, whichFocus, whichProject, withKey } from '../memory/shapes.ts'
+import { asked, saveResult, summaryInput, whichFocus, whichProject, whichRun, withKey } from '../memory/shapes.ts'
 import { operation } from '../operation.ts'
-import { WRITES, whichSession } from '../shapes.ts'
+import { WRITES } from '../shapes.ts'
 
 export const saveSession = operation({
   name: 'save_session',
@@ -14,7 +14,7 @@ export const saveSession = operation({
     session: summaryInput,
     ...whichProject,
     ...whichFocus,
-    session_id: whichSession.session_id.nullable(),
+    ...whichRun,
     ...withKey,
   }),
   verbatim: ['idempotency_key'],

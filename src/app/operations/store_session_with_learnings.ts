@@ -8,13 +8,11 @@ import {
   patternInput,
   saveResult,
   summaryInput,
-  whichFocus,
-  whichProject,
+  whichPlace,
   withKey,
-  withToken,
 } from '../memory/shapes.ts'
 import { operation } from '../operation.ts'
-import { WRITES, whichSession } from '../shapes.ts'
+import { WRITES } from '../shapes.ts'
 
 export const storeSessionWithLearnings = operation({
   name: 'store_session_with_learnings',
@@ -26,10 +24,7 @@ export const storeSessionWithLearnings = operation({
     session: summaryInput,
     decisions: orElse(z.array(decisionInput).max(MAX_ENTRIES), []),
     patterns: orElse(z.array(patternInput).max(MAX_ENTRIES), []),
-    ...whichProject,
-    ...whichFocus,
-    ...withToken,
-    session_id: whichSession.session_id.nullable(),
+    ...whichPlace,
     ...withKey,
   }),
   verbatim: ['governance_token', 'idempotency_key'],
