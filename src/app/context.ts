@@ -18,6 +18,8 @@ export interface Connection {
   readonly runs_as: string | null
   /** The session that this connection initialised, also after its end. */
   session_id: string | null
+  /** The session for whose sake this connection was refused a slot; it is not worked on by mistake then. */
+  refused_for: string | null
   /** Fencing token of each session that this connection initialised or adopted. */
   readonly tokens: Map<string, number>
 }
@@ -47,5 +49,5 @@ export function slotName(slot: string): string {
 /** A connection that has called nothing yet. */
 export function newConnection(actor: Actor, slot: string, runsAs: string | null = null): Connection {
   slotName(slot)
-  return { actor, slot, runs_as: runsAs, session_id: null, tokens: new Map() }
+  return { actor, slot, runs_as: runsAs, session_id: null, refused_for: null, tokens: new Map() }
 }

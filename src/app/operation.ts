@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { explain } from '../domain/invalid.ts'
 import { REFUSAL_CODES, Refusal } from '../domain/refusal.ts'
+import { whatIsTaken, withoutNulls } from './arguments.ts'
 import type { Context } from './context.ts'
 
 export type Toolset = 'session' | 'task' | 'steering' | 'memory'
@@ -43,11 +44,11 @@ export async function perform<Input extends z.ZodType, Output extends z.ZodType>
   context: Context,
   input: unknown,
 ): Promise<z.infer<Output>> {
-  const parsed = op.input.safeParse(input ?? {})
+  const given = withoutNulls(op.input, input ?? {})
+  const parsed = op.input.safeParse(given)
   if (!parsed.success) {
-    const known = op.input instanceof z.ZodObject ? Object.keys(op.input.shape) : []
-    throw new Refusal('invalid_argument', `${op.name}: ${explain(parsed.error, input)}. Nothing was changed.`, {
-      hint: known.length === 0 ? `${op.name} takes no arguments.` : `${op.name} takes: ${known.join(', ')}.`,
+    throw new Refusal('invalid_argument', `${op.name}: ${explain(parsed.error, given)}. Nothing was changed.`, {
+      hint: whatIsTaken(op.name, op.input, parsed.error.issues),
     })
   }
   // Before any lock is taken: a scan takes longer than the write that follows it.

@@ -2,12 +2,13 @@ import { Refusal } from '../domain/refusal.ts'
 import { hasEnded, type SessionState } from '../domain/session/state.ts'
 import type { LedgerReader } from '../ports/ledger.ts'
 import type { Connection } from './context.ts'
+import { sessionLocked } from './lock.ts'
 
 /**
- * The session that a call wants to change: the one it names, else the one that its connection initialised, else the one live
+ * The session that a call is about: the one it names, else the one that its connection initialised, else the one live
  * session of its slot, else the one live session of the project.
  */
-export async function sessionToChange(
+async function sessionMeant(
   book: LedgerReader,
   connection: Connection,
   named: string | undefined,
@@ -32,6 +33,23 @@ export async function sessionToChange(
   return only
 }
 
+/**
+ * The same, for a change. An agent that was told that a run has the slot, and calls on without naming one, means a run of its own:
+ * what it reports may not be counted on the other, let alone end it.
+ */
+export async function sessionToChange(
+  book: LedgerReader,
+  connection: Connection,
+  named: string | undefined,
+): Promise<SessionState> {
+  const state = await sessionMeant(book, connection, named)
+  const isNamed = named !== undefined || connection.session_id !== null
+  if (isNamed || state.session_id !== connection.refused_for) return state
+  const status = await book.lease(state.slot)
+  if (!status?.held || status.lease.session_id !== state.session_id) return state
+  throw sessionLocked(status, (await book.heartbeat(state.session_id))?.at ?? null, false)
+}
+
 /** The session that a call wants to look at: as for a change, and failing that the last one of the slot, over or not. */
 export async function sessionToRead(
   book: LedgerReader,
@@ -39,7 +57,7 @@ export async function sessionToRead(
   named: string | undefined,
 ): Promise<SessionState> {
   try {
-    return await sessionToChange(book, connection, named)
+    return await sessionMeant(book, connection, named)
   } catch (error) {
     if (!(error instanceof Refusal) || error.code !== 'no_active_session') throw error
     const last = await book.lastSessionIn(connection.slot)

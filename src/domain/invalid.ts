@@ -60,6 +60,7 @@ function shorten(value: unknown): string {
 
 function article(expected: string): string {
   if (expected === 'int') return 'a whole number'
+  if (expected === 'date') return 'a date such as 2026-11-21'
   if (expected === 'datetime') return 'an ISO 8601 time such as 2026-11-21T22:23:05Z'
   return /^[aeio]/.test(expected) ? `an ${expected}` : `a ${expected}`
 }

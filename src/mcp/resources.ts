@@ -16,6 +16,8 @@ import { retrieveContext } from '../app/operations/retrieve_context.ts'
 import { reportOf } from '../app/report.ts'
 
 const ROOT = 'rutter://'
+/** Stands for the id of what the connection is about. */
+const CURRENT = 'current'
 const MARKDOWN = 'text/markdown'
 
 interface ResourceKind {
@@ -34,7 +36,8 @@ const kinds: readonly ResourceKind[] = [
     name: 'session',
     title: 'A session',
     description: 'The record of one session, as Markdown: figures, tasks, errors, timeline.',
-    read: async (context, id) => sessionMarkdown(await reportOf(context, id === 'current' ? undefined : id)),
+    read: async (context, id) =>
+      id === CURRENT ? currentSession(context) : sessionMarkdown(await reportOf(context, id)),
   },
   {
     uriTemplate: `${ROOT}decisions/{id}`,
@@ -53,21 +56,41 @@ const kinds: readonly ResourceKind[] = [
     title: 'The brief of a project',
     description:
       'What to read before starting, as Markdown: open items, decisions in force, patterns, errors that repeat.',
-    read: async (context, id) => briefText(await perform(retrieveContext, context, { project_id: id })),
+    read: async (context, id) =>
+      briefText(await perform(retrieveContext, context, id === CURRENT ? {} : { project_id: id })),
   },
 ]
 
+/** Not every client shows its model the templates, so what is of use to each is listed by a name that never changes. */
 export function listResources(): ListResourcesResult {
   return {
     resources: [
       {
-        uri: `${ROOT}sessions/current`,
+        uri: `${ROOT}sessions/${CURRENT}`,
         name: 'current-session',
         title: 'The current session',
         description: 'The record of the session that this connection is about, as Markdown.',
         mimeType: MARKDOWN,
       },
+      {
+        uri: `${ROOT}projects/${CURRENT}/brief`,
+        name: 'current-brief',
+        title: 'The brief of this project',
+        description: 'What to read before starting work here, as Markdown.',
+        mimeType: MARKDOWN,
+      },
     ],
+  }
+}
+
+/** A list may not name what cannot be read: before the first run that is said, and no error. */
+async function currentSession(context: Context): Promise<string> {
+  try {
+    return sessionMarkdown(await reportOf(context, undefined))
+  } catch (error) {
+    const { code, message } = asRefusal(error)
+    if (code !== 'no_active_session') throw error
+    return `# No session yet\n\n${message} session_initialize starts one.\n`
   }
 }
 
@@ -84,7 +107,10 @@ export async function readResource(context: Context, uri: string): Promise<ReadR
     if (text !== undefined) return { contents: [{ uri, mimeType: MARKDOWN, text }] }
     throw new ResourceNotFoundError(uri, `There is no ${kind.name} "${id.slice(0, 80)}".`)
   }
-  const known = [`${ROOT}sessions/current`, ...kinds.map(({ uriTemplate }) => uriTemplate)]
+  const known = [
+    ...listResources().resources.map((resource) => resource.uri),
+    ...kinds.map(({ uriTemplate }) => uriTemplate),
+  ]
   throw new ResourceNotFoundError(uri, `There is no resource ${uri}; there are ${known.join(', ')}.`)
 }
 

@@ -36,14 +36,13 @@ function inputSchema(operation: Operation): ObjectSchema {
 }
 
 /**
- * What a call may answer: its result, or a refusal. Clients that check answers against the schema check refusals too, so both
- * forms are in it.
+ * What a call may answer: its result, or a refusal. Clients that check answers against the schema check refusals too, so the fields of
+ * both are in it and none is required: an `anyOf` of the two hides every field from clients that make types of it.
  */
 function outputSchema(operation: Operation): ObjectSchema {
-  const { properties = {}, required = [], ...rest } = jsonSchema(operation.output, 'output')
+  const { properties, required: _, ...rest } = jsonSchema(operation.output, 'output')
   const error: unknown = jsonSchema(refusalSchema, 'output')
-  const either = { properties: { ...properties, error }, anyOf: [{ required }, { required: ['error'] }] }
-  return { ...rest, ...either } as ObjectSchema
+  return { ...rest, properties: { ...properties, error } } as ObjectSchema
 }
 
 /** JSON Schema without what every reader takes for granted: each character costs an agent context. */
@@ -56,6 +55,10 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): ObjectSchema {
         if (node.minimum === Number.MIN_SAFE_INTEGER) delete node.minimum
       }
       if (node.format === 'date-time' || node.format === 'date') delete node.pattern
+      // Not every client's regular expressions know Unicode's classes, and one that does not refuses the whole list of tools.
+      if (node.pattern?.includes('\\p{')) delete node.pattern
+      // Names are texts anyway; some models' interfaces do not know the word.
+      delete node.propertyNames
       const { additionalProperties: others } = node
       if (typeof others === 'object' && Object.keys(others).length === 0) delete node.additionalProperties
     },

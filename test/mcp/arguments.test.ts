@@ -76,7 +76,8 @@ describe('arguments that no tool takes', () => {
   it('are refused when their type is wrong, and the message says what was given', async () => {
     for (const { name, inputSchema } of tools) {
       for (const field of Object.keys(inputSchema.properties)) {
-        for (const wrong of [null, true, { a: 1 }, [[]]]) {
+        const isRequired = inputSchema.required?.includes(field) ?? false
+        for (const wrong of [...(isRequired ? [null] : []), true, { a: 1 }, [[]]]) {
           const { message } = await refusal(name, { ...example(name), [field]: wrong })
           expect(message, `${name} ${JSON.stringify(wrong)}`).toContain(field)
           expect(message, `${name} ${JSON.stringify(wrong)}`).toMatch(/given was|must be|must have/)
@@ -84,6 +85,19 @@ describe('arguments that no tool takes', () => {
       }
     }
     expect(everyByte(rutter.root)).toEqual(before)
+  })
+
+  it('may be null where they may be left out, and then are', async () => {
+    const own = await connect(repository())
+    const { session_id } = await own.start({ slot: null, workflow: null, metadata: null })
+    expect(session_id).toBeTypeOf('string')
+    const state = await own.ok('session_update', {
+      session_id: null,
+      current_task_id: 't-1',
+      auth_method: null,
+      status: null,
+    })
+    expect(state).toMatchObject({ session_id, current_task_id: 't-1', status: 'running' })
   })
 
   it.each([-1, 1.5, '3', 2 ** 53, 1e308])('are refused when a count is %j', async (wrong) => {

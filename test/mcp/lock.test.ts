@@ -58,14 +58,6 @@ describe('the lock on a slot', () => {
     expect((await first.ok('session_get_state')).session_id).toBe(session_id)
   })
 
-  it('leaves a refused process without a session of its own, so that its calls go to the slot', async () => {
-    const first = await connect(repository())
-    const { session_id } = await first.start()
-    const second = await connect(first.root)
-    await second.refused('session_initialize', { session_type: 'manual' })
-    expect((await second.ok('session_increment_completed')).session_id).toBe(session_id)
-  })
-
   it('lets another slot run beside it', async () => {
     const first = await connect(repository())
     const a = await first.start()

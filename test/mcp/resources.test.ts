@@ -12,6 +12,14 @@ async function textOf(rutter: Rutter, id: string): Promise<string> {
   return content !== undefined && 'text' in content ? content.text : ''
 }
 
+const DECISION = {
+  title: 'Keep sessions in SQLite',
+  rationale: 'One file, and nothing to install.',
+  owner: 'ada',
+  date: '2026-11-21',
+  scope: 'project',
+}
+
 /** The protocol's "resource not found"; -32002 says the same in earlier revisions, and no SDK sends it any more. */
 const notFound = (uri: string) => ({ code: -32602, data: { uri } })
 
@@ -26,6 +34,23 @@ describe('resources', () => {
       expect(resource).toMatchObject({ mimeType: 'text/markdown', title: expect.any(String), name: expect.any(String) })
       expect(resource.description?.length).toBeGreaterThan(10)
     }
+  })
+
+  it('that are listed can be read in a repository in which nothing ever happened', async () => {
+    const { client } = await connect(repository())
+    const { resources } = await client.listResources()
+    expect(resources.map(({ uri }) => uri)).toEqual(['rutter://sessions/current', 'rutter://projects/current/brief'])
+    for (const { uri } of resources) {
+      const { contents } = await client.readResource({ uri })
+      expect(contents[0]).toMatchObject({ uri, mimeType: 'text/markdown', text: expect.stringMatching(/^# /) })
+    }
+  })
+
+  it('give the brief of the own project as the current one', async () => {
+    const { client } = await connect(repository())
+    await client.callTool({ name: 'save_decision', arguments: { decision: DECISION } })
+    const { contents } = await client.readResource({ uri: 'rutter://projects/current/brief' })
+    expect(contents[0]).toMatchObject({ text: expect.stringContaining(DECISION.title) })
   })
 
   it('give the record of a session as Markdown, the same by its id and as the current one', async () => {
@@ -93,8 +118,9 @@ describe('resources', () => {
     },
   )
 
-  it('refuse the current session when there never was one, with what to do', async () => {
-    const rutter = await connect(repository())
-    await expect(textOf(rutter, 'current')).rejects.toThrow(/No session is live/)
+  it('say of the current session that there never was one, and what to do', async () => {
+    const text = await textOf(await connect(repository()), 'current')
+    expect(text).toContain('No session is live')
+    expect(text).toContain('session_initialize')
   })
 })

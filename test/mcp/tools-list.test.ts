@@ -109,6 +109,26 @@ describe('the list of tools', () => {
     await expect(call).rejects.toThrow(/session_initialise.*session_initialize/)
   })
 
+  it('has no pattern that only some regular expressions know, and no word that models refuse', () => {
+    const text = JSON.stringify(tools)
+    expect(text).not.toContain('\\\\p{')
+    expect(text).not.toContain('propertyNames')
+  })
+
+  it('shows every field of an answer at the top of its schema, and the refusal beside them', () => {
+    for (const { name, outputSchema } of tools) {
+      expect(outputSchema.anyOf, name).toBeUndefined()
+      expect(Object.keys(outputSchema.properties).length, name).toBeGreaterThan(1)
+      expect(outputSchema.properties.error.properties.code.enum, name).toContain('session_locked')
+    }
+  })
+
+  it('says the whole ritual in the 240 characters that every client shows', () => {
+    const text = (rutter.client.getInstructions() ?? '').slice(0, 240)
+    const calls = ['session_initialize', 'retrieve_context', 'session_update', 'save_decision']
+    for (const name of [...calls, 'store_session_with_learnings', '"stopped"']) expect(text).toContain(name)
+  })
+
   it('comes with instructions that name the calls of a run in their order', () => {
     const text = rutter.client.getInstructions() ?? ''
     const order = ['session_initialize', 'session_update', 'session_increment_completed', 'steering_heartbeat']

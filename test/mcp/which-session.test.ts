@@ -88,6 +88,36 @@ describe('the session that a call is about', () => {
     expect(await third.ok('session_increment_completed', { session_id: chosen })).toMatchObject({ session_id: chosen })
   })
 
+  it('is not the one for whose sake the connection was refused the slot, unless it is named', async () => {
+    const first = await connect(repository())
+    const { session_id } = await first.start()
+    const second = await connect(first.root)
+    expect((await second.refused('session_initialize', { session_type: 'manual' })).code).toBe('session_locked')
+    const before = everyByte(first.root)
+    for (const [name, input] of [
+      ['session_increment_completed', {}],
+      ['session_update', { status: 'stopped' }],
+      ['session_record_turn', { input_tokens: 1 }],
+    ] as const) {
+      expect(await second.refused(name, input)).toMatchObject({ code: 'session_locked', locked_by: session_id })
+    }
+    expect(everyByte(first.root)).toEqual(before)
+    expect((await second.ok('session_get_state')).session_id).toBe(session_id)
+    expect(await second.ok('session_increment_completed', { session_id })).toMatchObject({ tasks_completed: 1 })
+    const own = await second.start({ slot: 'review' })
+    const counted = { session_id: own.session_id, tasks_completed: 1 }
+    expect(await second.ok('session_increment_completed')).toMatchObject(counted)
+  })
+
+  it('is again the one of the slot once its holder is gone, also for a connection that was refused before', async () => {
+    const first = await connect(repository())
+    const { session_id } = await first.start()
+    const second = await connect(first.root)
+    await second.refused('session_initialize', { session_type: 'manual' })
+    await first.client.close()
+    expect(await second.ok('session_increment_completed')).toMatchObject({ session_id, tasks_completed: 1 })
+  })
+
   it('is none when none is live: changes are refused, a look gives the last one of the slot', async () => {
     const first = await connect(repository())
     const { session_id } = await first.start()

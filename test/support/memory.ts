@@ -166,7 +166,12 @@ const tokens = vocabularyTokens()
 export function readingContext(remembered: Remembered = {}): Context {
   const { artifacts = [], reviews = [], sessions = [], globalFails, strict_projects = false } = remembered
   const memory = memoryOf(artifacts, reviews)
-  const book = { memory, sessions: async () => [...sessions] } as Partial<LedgerReader> as LedgerReader
+  const book = {
+    memory,
+    session: async (id: string) => sessions.find(({ session_id }) => session_id === id),
+    sessions: async () => [...sessions],
+    tasks: async () => ({ tasks: [], total: 0 }),
+  } as Partial<LedgerReader> as LedgerReader
   const ledger: Partial<Ledger> = {
     project_id: 'atlas',
     read: (work) => work(book),
@@ -181,6 +186,13 @@ export function readingContext(remembered: Remembered = {}): Context {
     tokens,
     settings: settingsSchema.parse({ project_id: 'atlas', strict_projects }),
     random: () => 0.5,
-    connection: { actor: AGENT, slot: 'default', runs_as: null, session_id: null, tokens: new Map() },
+    connection: {
+      actor: AGENT,
+      slot: 'default',
+      runs_as: null,
+      session_id: null,
+      refused_for: null,
+      tokens: new Map(),
+    },
   }
 }

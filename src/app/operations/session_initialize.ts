@@ -40,6 +40,7 @@ export const sessionInitialize = operation({
   async run(context, input) {
     const { connection, settings, ledger } = context
     const slot = input.slot ?? connection.slot
+    connection.refused_for = null
     const started = await writeWithGrants(context, async (book, grants) => {
       const joined = await joinedRun(book, context, slot)
       if (joined !== null) return joined
@@ -90,6 +91,7 @@ async function clearSlot(book: LedgerWriter, context: Context, slot: string) {
   if (state === undefined || hasEnded(state)) return null
   if (status.gone === null) {
     const isOwn = status.mine && context.connection.tokens.has(state.session_id)
+    if (!isOwn) context.connection.refused_for = state.session_id
     throw sessionLocked(status, (await book.heartbeat(state.session_id))?.at ?? null, isOwn)
   }
   const { pid, host } = status.lease.holder
