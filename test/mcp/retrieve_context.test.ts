@@ -41,6 +41,22 @@ describe('retrieve_context', () => {
     expect(answer.items[0].id).toBe(saved.decisions[0].artifact_id)
   })
 
+  it('tells of a task that a run had begun when it was cut short, until somebody marks it done', async () => {
+    const first = await connect(repository())
+    const { session_id } = await first.start()
+    await first.ok('task_add', { tasks: [{ task_id: 'login', title: 'Build the login' }] })
+    await first.ok('session_update', { current_task_id: 'login' })
+    const second = await connect(first.root, { args: ['--slot', 'other'] })
+    expect(await second.ok('retrieve_context')).toMatchObject({ retrieval_status: 'empty', open_items: [] })
+    await first.client.close()
+    const text = `Task login (Build the login) was begun in session ${session_id} and is not marked done.`
+    expect(await second.ok('retrieve_context')).toMatchObject({ retrieval_status: 'succeeded', open_items: [text] })
+    await second.start()
+    expect(await second.ok('retrieve_context')).toMatchObject({ open_items: [text] })
+    await second.ok('task_mark_done', { task_id: 'login' })
+    expect(await second.ok('retrieve_context')).toMatchObject({ open_items: [] })
+  })
+
   it('has a decision in force and not the one that it superseded, and an open item until a later session did it', async () => {
     const rutter = await connect(repository())
     await rutter.start()

@@ -9,20 +9,19 @@ const MOST_CHARACTERS = 1_600
 const LONGEST_TEXT = 800
 const MOST_ENTRIES = 12
 
-/** An artifact as a brief shows it; `undefined` once it was forgotten. */
-export function itemOf(artifact: Artifact, ownProject: string, now: string): BriefItem | undefined {
+/** An artifact, last said at `saidAt`, as a brief shows it; `undefined` once it was forgotten. */
+export function itemOf(artifact: Artifact, saidAt: string, ownProject: string, now: string): BriefItem | undefined {
   if (artifact.text === null) return undefined
   const { id, kind, focus, project_id, origin, saved_at } = artifact
   const cut = new Cut()
   const said = fieldsOf(artifact, cut)
-  const lastSaid = artifact.kind === 'pattern' ? (artifact.text?.last_validated_at ?? saved_at) : saved_at
   return {
     id,
     kind,
     scope: artifact.scope,
     ...(focus === null ? {} : { focus }),
     ...(project_id === ownProject || project_id === GLOBAL_PROJECT ? {} : { project_id }),
-    freshness: freshnessOf(lastSaid, now),
+    freshness: freshnessOf(saidAt, now),
     ...said,
     session_id: origin.session_id,
     saved_at,

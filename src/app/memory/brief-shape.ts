@@ -50,7 +50,16 @@ export const briefShape = z.object({
   next_actions: strings,
   items: z.array(briefItem),
   conflicts_found: z.boolean(),
-  conflicts: z.array(z.object({ ids: strings, why: z.string() })),
+  conflicts: z.array(
+    z.object({
+      ids: strings,
+      /** In the order of the ids. */
+      titles: strings,
+      why: z.string(),
+      /** The review in which somebody may say which of the two holds. */
+      review_id: z.string().optional(),
+    }),
+  ),
   /** Decisions that are not in force and wait for somebody to look at them. */
   reviews: z.array(
     z.object({
@@ -62,6 +71,8 @@ export const briefShape = z.object({
     }),
   ),
   truncated_scopes: z.array(scope),
+  /** What is known and not said here, counted by kind, and how to get at it; one line. */
+  left_out: z.string().nullable(),
   as_of: z.string(),
   message: z.string().nullable(),
 })
@@ -74,6 +85,21 @@ export type Part = {
 }[ListName]
 
 /** What a brief says whatever it has to leave out. */
-export type BriefFrame = Readonly<Omit<Brief, ListName | 'truncated_scopes'>> & {
-  readonly truncated_scopes: readonly Scope[]
+export type BriefFrame = Readonly<Omit<Brief, ListName | 'left_out' | 'truncated_scopes'>> & {
+  /** Scopes that could not be read. */
+  readonly unread: readonly Scope[]
+}
+
+/** All that is known for one brief. */
+export interface Candidates {
+  /** What it may say, the most useful first. */
+  readonly parts: readonly Part[]
+  /** What it does not say however much room there is, since it goes beyond what a brief has of one sort. */
+  readonly beyond: readonly Part[]
+  /** Scopes of which more is there than was looked through. */
+  readonly unseen: ReadonlySet<Scope>
+  /** With so many asked for, no item goes beyond; `null` where none does, or where more cannot be asked for. */
+  readonly max_items: number | null
+  /** True where a topic would leave less to be told. */
+  readonly may_narrow: boolean
 }

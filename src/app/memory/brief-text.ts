@@ -1,4 +1,6 @@
 import type { Brief, BriefItem, BriefKind } from './brief-shape.ts'
+import { TURNED_ROUND } from './phrases.ts'
+import { percent } from './saving.ts'
 
 const HEADINGS: readonly (readonly [BriefKind, string])[] = [
   ['decision', 'Decisions in force'],
@@ -7,41 +9,64 @@ const HEADINGS: readonly (readonly [BriefKind, string])[] = [
   ['summary', 'Last sessions'],
 ]
 
-/** A brief as Markdown, for people and models; it says the same as its JSON. */
+const NOTHING =
+  'Nothing was saved here yet. What save_decision, save_pattern and store_session_with_learnings keep is told here.'
+
+/**
+ * A brief as Markdown, for people and models; it says the same as its JSON, but for ids that no tool takes: those of decisions and reviews
+ * stand there whole, and of everything else the session in which it was said.
+ */
 export function briefText(brief: Brief): string {
-  const { open_items, next_actions, items, conflicts, reviews, truncated_scopes, message } = brief
-  const isEmpty = [open_items, next_actions, items, conflicts, reviews].every((list) => list.length === 0)
+  const { open_items, next_actions, items, conflicts, reviews, left_out, retrieval_status, message } = brief
+  const told = new Map(items.map(({ id, title }) => [id, title]))
   return [
     `# Brief, as of ${brief.as_of}`,
     '',
     ...(message === null ? [] : [oneLine(message), '']),
-    ...(isEmpty && brief.retrieval_status === 'empty' ? ['Nothing was saved here yet.', ''] : []),
+    ...(retrieval_status === 'empty' && message === null ? [NOTHING, ''] : []),
     ...section('Open', open_items.map(bullet)),
     ...section('Next', next_actions.map(bullet)),
     ...section(
       'In conflict',
-      conflicts.map(({ ids, why }) => bullet(`${ids.join(' and ')}: ${why}`)),
+      conflicts.map((conflict) => bullet(conflictLine(conflict, told))),
     ),
     ...HEADINGS.flatMap(([kind, heading]) => section(heading, items.filter((item) => item.kind === kind).map(lineOf))),
     ...section(
       'Waiting for review, not in force',
-      reviews.map(({ id, title, candidate_id }) => bullet(`${title} (${id}), much like ${candidate_id}`)),
+      reviews.map((review) => bullet(reviewLine(review, told))),
     ),
-    ...(truncated_scopes.length === 0 ? [] : [`More is known than is said here, in: ${truncated_scopes.join(', ')}.`]),
+    ...(left_out === null ? [] : [left_out]),
   ]
     .join('\n')
     .trimEnd()
 }
 
+/** Titles of decisions that stand in the brief with their ids, by id. */
+type Told = ReadonlyMap<string, string | undefined>
+
+function conflictLine({ ids, titles, why, review_id }: Brief['conflicts'][number], told: Told): string {
+  const both = ids.map((id, i) => `"${titles[i] ?? ''}"${told.has(id) ? '' : ` (${id})`}`)
+  const how = review_id === undefined ? '' : ` (memory_review ${review_id})`
+  return `${both.join(' and ')}: ${why}${how}`
+}
+
+function reviewLine({ id, title, candidate_id, similarity, reason }: Brief['reviews'][number], told: Told): string {
+  const other = told.get(candidate_id)
+  const like = other === undefined ? candidate_id : `"${other}"`
+  return `"${title}" (review ${id}): ${percent(similarity)} like ${like}${reason === 'negation' ? TURNED_ROUND : ''}`
+}
+
 function lineOf(item: BriefItem): string {
-  const where = item.scope === 'focus' ? `focus ${item.focus ?? ''}` : item.scope
-  const from = item.session_id === null ? '' : `, session ${item.session_id}`
-  const sure = item.confidence === undefined || item.confidence === 1 ? '' : `, confidence ${item.confidence}`
-  const foreign = item.project_id === undefined ? '' : `, project ${item.project_id}`
-  const id = item.kind === 'error' ? '' : `, id ${item.id}`
-  return bullet(
-    `${wordingOf(item)} (${where}${foreign}, ${item.freshness}, ${item.saved_at.slice(0, 10)}${sure}${id}${from})`,
-  )
+  const { kind, scope, focus, project_id, freshness, confidence, session_id } = item
+  const about = [
+    ...(scope === 'focus' ? [`focus ${focus ?? ''}`] : scope === 'global' ? ['all projects'] : []),
+    ...(project_id === undefined ? [] : [`project ${project_id}`]),
+    ...(freshness === 'stale' ? ['stale'] : []),
+    item.saved_at.slice(0, 10),
+    ...(confidence === undefined || confidence === 1 ? [] : [`confidence ${confidence}`]),
+    ...(kind === 'decision' ? [`id ${item.id}`] : session_id === null ? [] : [`session ${session_id}`]),
+  ]
+  return bullet(`${wordingOf(item)} (${about.join(', ')})`)
 }
 
 function wordingOf(item: BriefItem): string {
@@ -49,17 +74,23 @@ function wordingOf(item: BriefItem): string {
     case 'decision':
       return `**${oneLine(item.title ?? '')}**: ${item.rationale ?? ''}`
     case 'pattern': {
-      const except = item.exclusions === undefined ? '' : ` Not for: ${item.exclusions.join('; ')}.`
-      return `**${oneLine(item.trigger ?? '')}**: ${(item.repeatable_steps ?? []).join('; ')}.${except}`
+      const except = item.exclusions === undefined ? '' : ` Not for: ${sentence(item.exclusions)}`
+      return `**${oneLine(item.trigger ?? '')}**: ${sentence(item.repeatable_steps ?? [])}${except}`
     }
     case 'summary': {
-      const done = item.actions_taken === undefined ? '' : ` Done: ${item.actions_taken.join('; ')}.`
-      const decided = item.decisions_made === undefined ? '' : ` Decided: ${item.decisions_made.join('; ')}.`
-      return `**${oneLine(item.objective ?? '')}**.${done}${decided}`
+      const done = item.actions_taken === undefined ? '' : ` Done: ${sentence(item.actions_taken)}`
+      const decided = item.decisions_made === undefined ? '' : ` Decided: ${sentence(item.decisions_made)}`
+      return `**${oneLine(item.objective ?? '').replace(/\.$/, '')}**.${done}${decided}`
     }
     case 'error':
       return `${item.message ?? ''} — ${item.times} times in ${item.sessions === 1 ? 'one session' : `${item.sessions} sessions`}`
   }
+}
+
+/** Entries of a list, with one full stop at the end. */
+function sentence(entries: readonly string[]): string {
+  const joined = entries.map((entry) => entry.trim().replace(/\.$/, '')).join('; ')
+  return joined === '' ? '' : `${joined}.`
 }
 
 function section(title: string, lines: readonly string[]): string[] {

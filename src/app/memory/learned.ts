@@ -22,15 +22,16 @@ export interface Learned {
   readonly said: string
 }
 
-/** Newest artifacts, and waiting reviews, among which those are looked for that a session saved after its end or in global scope. */
-const LOOKED_BACK = 500
+/** Artifacts that are read at first where all of a time are wanted; most sessions look back on fewer. */
+const FIRST_LOOK = 500
 
 /** Stands where a text stood that somebody wanted forgotten. */
 const FORGOTTEN = '(forgotten)'
 
 /**
  * A session's record without the texts that were forgotten since, and what the session learned: from its record, and of what it saved
- * after its end or in global scope, which stands in other records.
+ * after its end or in global scope, which stands in other records. There it has what the session said first: what had been known before it
+ * began, and was only said again, is not looked for.
  */
 export async function withLearned(
   context: Pick<Context, 'ledger'>,
@@ -59,17 +60,24 @@ export async function withLearned(
     const elsewhere = [[book.memory, context.ledger.project_id] as const]
     if (global !== null) elsewhere.push([global.memory, GLOBAL_PROJECT])
     for (const [memory, project_id] of elsewhere) {
-      const newest = await memory.artifacts({ project_id, in_force: false, limit: LOOKED_BACK })
-      const since = newest.filter(({ saved_at }) => saved_at >= session.start_time)
-      for (const artifact of since.toReversed()) {
+      for (const artifact of await savedSince(memory, project_id, session.start_time)) {
         if (artifact.sessions.includes(session.session_id) && !learned.has(artifact.id)) await add(memory, artifact)
       }
-      for (const review of await memory.reviews({ project_id, status: 'open', limit: LOOKED_BACK })) {
+      for (const review of await memory.reviews({ project_id, limit: Number.MAX_SAFE_INTEGER })) {
         if (review.origin.session_id === session.session_id && !learned.has(review.id)) await addReview(memory, review)
       }
     }
     return { events: shown, learned: [...learned.values()] }
   })
+}
+
+/** Every artifact that was saved at this time or later, the oldest first. Costs what was learned since, not all that is known. */
+async function savedSince(memory: MemoryReader, projectId: string, since: string): Promise<Artifact[]> {
+  for (let limit = FIRST_LOOK; ; limit *= 4) {
+    const newest = await memory.artifacts({ project_id: projectId, in_force: false, limit })
+    const wanted = newest.filter(({ saved_at }) => saved_at >= since)
+    if (wanted.length < limit) return wanted.toReversed()
+  }
 }
 
 async function artifactLearned(memory: MemoryReader, artifact: Artifact, sessionId: string): Promise<Learned> {

@@ -22,7 +22,7 @@ export function memoryPhrase({ type, data }: MemoryEvent): string {
     case 'pattern.validated':
       return `pattern ${shortened(data.artifact_id)} found valid again`
     case 'review.opened': {
-      const turned = data.reason === 'negation' ? ', but for a word that turns the meaning round' : ''
+      const turned = data.reason === 'negation' ? TURNED_ROUND : ''
       return `kept for review${where}: ${data.decision.title} (${percent(data.similarity)} like ${shortened(data.candidate_id)}${turned})`
     }
     case 'review.resolved':
@@ -35,6 +35,9 @@ export function memoryPhrase({ type, data }: MemoryEvent): string {
       return `${shortened(data.artifact_id)} forgotten${data.purged ? ' and taken out of the record' : ''}`
   }
 }
+
+/** Follows how alike two texts are. */
+export const TURNED_ROUND = ', but for a word that turns the meaning round'
 
 /** What became of a text that waited. */
 export const RESOLVED: Readonly<Record<Resolution, string>> = {

@@ -1,8 +1,8 @@
 import * as z from 'zod'
 import { brief } from '../memory/brief.ts'
-import { LEAST_TOKENS } from '../memory/brief-fit.ts'
+import { LEAST_TOKENS, MOST_TOKENS } from '../memory/brief-fit.ts'
 import { BRIEF_KINDS, briefShape } from '../memory/brief-shape.ts'
-import { DEFAULT_ITEMS } from '../memory/brief-sources.ts'
+import { DEFAULT_ITEMS, MOST_ITEMS } from '../memory/brief-sources.ts'
 import { scope, whichFocus, whichProject } from '../memory/shapes.ts'
 import { operation } from '../operation.ts'
 import { longText, READS } from '../shapes.ts'
@@ -25,8 +25,8 @@ export const retrieveContext = operation({
     ...whichFocus,
     topic: longText.nullish(),
     categories: z.array(category).max(20).nullish(),
-    max_items: z.int().min(1).max(200).nullish(),
-    max_tokens: z.int().min(LEAST_TOKENS).max(100_000).nullish().describe('Default 4000.'),
+    max_items: z.int().min(1).max(MOST_ITEMS).nullish(),
+    max_tokens: z.int().min(LEAST_TOKENS).max(MOST_TOKENS).nullish().describe('Default 4000.'),
   }),
   output: briefShape,
   annotations: READS,

@@ -1,4 +1,4 @@
-import { LEAST_TOKENS } from '../../app/memory/brief-fit.ts'
+import { LEAST_TOKENS, MOST_TOKENS } from '../../app/memory/brief-fit.ts'
 import { briefText } from '../../app/memory/brief-text.ts'
 import { perform } from '../../app/operation.ts'
 import { retrieveContext } from '../../app/operations/retrieve_context.ts'
@@ -28,7 +28,7 @@ export function registerBrief(cli: Cli): void {
     .option('--project <id>', "another project than the repository's own")
     .option('--focus <focus>', 'an area within the project')
     .option('--topic <topic>', 'only what is about this')
-    .option('--max-tokens <count>', 'how long it may be (default: 4000)', wholeNumber(LEAST_TOKENS, 100_000))
+    .option('--max-tokens <count>', 'how long it may be (default: 4000)', wholeNumber(LEAST_TOKENS, MOST_TOKENS))
   cli.action<[], Options>(command, async (desk, _args, { project, focus, topic, maxTokens }) => {
     const given = { project_id: project, focus, topic, max_tokens: maxTokens }
     const brief = await perform(retrieveContext, desk.operator(), given)

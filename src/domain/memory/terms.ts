@@ -131,6 +131,15 @@ function foldSigns(raw: string): string {
     .replace(NO_TERM_SIGN, ' ')
 }
 
+const byStem = new Map<Stem, Terms>()
+
+/** The one `Terms` of a stemmer, which everybody who cuts texts with it shares: what it remembers of words serves them all. */
+export function termsWith(stem: Stem): Terms {
+  const known = byStem.get(stem) ?? new Terms(stem)
+  byStem.set(stem, known)
+  return known
+}
+
 const segmenter = new Intl.Segmenter('und', { granularity: 'word' })
 
 function* wordsOfRun(raw: string, at: number): Generator<Word> {
