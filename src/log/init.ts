@@ -4,7 +4,8 @@ import type { Disk } from './disk.ts'
 import type { BookLayout } from './layout.ts'
 
 /** This machine's part of the book is nobody else's business. */
-const IGNORED = ['.control/']
+/** A kill may leave a record that was being put in place beside the one that it was to be. */
+const IGNORED = ['.control/', '*.tmp']
 
 /**
  * Records are lines that are only ever added: where two branches both added some, a merge keeps them all, and the chain tells

@@ -60,7 +60,8 @@ export interface LedgerReader {
 /** A write: nothing of it is there until it returns, and nobody else writes meanwhile. */
 export interface LedgerWriter extends LedgerReader {
   /**
-   * Adds events to the end of a stream, as one step: after a crash either all of them are there or none.
+   * Adds events to the end of a stream, as one step: after a crash either all of them are there or none. A stream that begins in this
+   * write is there with every step that the write gives it, or not at all.
    * They are on disk when the write that they belong to returns.
    * An empty list appends nothing. `session` sees the events at once; lists, tasks, counted turns and memory do so after the write.
    */

@@ -84,6 +84,64 @@ test('names the line of a broken file, and what is wrong with it', async () => {
   expect(missing.stderr).toContain('cannot be read')
 })
 
+test('says which export is the one to import, when it is given another', async () => {
+  const from = await bookWithMemory()
+  for (const [format, name] of [
+    ['json-graph', 'a JSON graph'],
+    ['graphml', 'GraphML or other XML'],
+    ['cypher', 'Cypher statements'],
+  ] as const) {
+    const graph = await rutter(['export', '--format', format], from)
+    const { status, stderr } = await rutter(['import', '-'], { ...from, input: graph.stdout })
+    expect(status, format).toBe(1)
+    expect(stderr).toContain(`it is ${name}, which can be exported but not imported. Nothing was imported.`)
+    expect(stderr).toContain('rutter export --format jsonl')
+  }
+})
+
+test('refuses to export a project of which nothing is known, and tells that an own empty one is empty', async () => {
+  const book = emptyBook()
+  const unknown = await rutter(['export', '--project', 'nix'], book)
+  expect([unknown.status, unknown.stdout]).toEqual([1, ''])
+  expect(unknown.stderr).toContain('Nothing is known of project "nix"')
+  expect(unknown.stderr).toContain('Known are: "atlas"')
+  const empty = await rutter(['export'], book)
+  expect([empty.status, empty.stderr]).toEqual([0, 'Nothing has been saved there yet, so the export is empty.\n'])
+})
+
+test('takes in what is global only when it is told to, and leaves it out when it is told so', async () => {
+  const book = emptyBook()
+  const entity = { trigger: 'everywhere', repeatable_steps: ['look'], last_validated_at: '2026-11-20T08:00:00Z' }
+  const nodes = ['global', 'project'].map((scope, i) => ({
+    id: String(i),
+    labels: ['Pattern'],
+    properties: { ...entity, scope },
+  }))
+  const input = JSON.stringify({ nodes, relationships: [] })
+  for (const args of [[], ['--dry-run']]) {
+    const refused = await rutter(['import', '-', ...args], { ...book, input })
+    expect(refused.status).toBe(1)
+    expect(refused.stderr).toContain('1 item of the file is of global scope')
+    expect(refused.stderr).toContain('--global')
+  }
+  const without = await rutter(['import', '-', '--no-global'], { ...book, input })
+  expect(without.stdout).toContain('1 item of a graphbase-memories graph: 1 new')
+  expect(without.stdout).toContain('Not taken over: of global scope (1).')
+  expect((await rutter(['import', '-', '--global', '--json'], { ...book, input })).json()).toMatchObject({
+    outcomes: { saved: 1, known: 1 },
+    projects: { '*': 1, atlas: 1 },
+  })
+})
+
+test('names the form of a date that it cannot read', async () => {
+  const book = emptyBook()
+  const said = { title: 'a', rationale: 'b', owner: 'o', date: '21.11.2026', scope: 'project' }
+  const input = JSON.stringify({ nodes: [{ id: '1', labels: ['Decision'], properties: said }], relationships: [] })
+  const { status, stderr } = await rutter(['import', '-'], { ...book, input })
+  expect(status).toBe(1)
+  expect(stderr).toMatch(/nodes\[0\]: date must be .*2026-11-21.*given was "21\.11\.20/)
+})
+
 test('refuses what does not go together', async () => {
   const book = emptyBook()
   for (const args of [

@@ -185,10 +185,10 @@ describe('rutter doctor', () => {
 
   it("finds that git would take this machine's part of the book", async () => {
     const { cwd } = await bookWithRecord()
-    writeFileSync(join(cwd, '.bot', '.gitignore'), '.control/\n!.control/\n')
+    writeFileSync(join(cwd, '.bot', '.gitignore'), '.control/\n*.tmp\n!.control/\n')
     expect(await doctor(cwd)).toMatchObject({ status: 1, findings: [{ check: 'git', level: 'wrong' }] })
     git(cwd, 'add', '--force', '.bot')
-    writeFileSync(join(cwd, '.bot', '.gitignore'), '.control/\n')
+    writeFileSync(join(cwd, '.bot', '.gitignore'), '.control/\n*.tmp\n')
     const { findings } = await doctor(cwd)
     expect(findings).toMatchObject([{ check: 'git', message: expect.stringContaining('tracks') }])
   })

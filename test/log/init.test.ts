@@ -39,7 +39,7 @@ test.each([
   ensureBook(nodeDisk, layout, 'x')
   ensureBook(nodeDisk, layout, 'x')
   for (const [path, wanted] of [
-    [layout.gitignore, ['.control/']],
+    [layout.gitignore, ['.control/', '*.tmp']],
     [
       layout.gitattributes,
       ['workspace/sessions/*.jsonl -text merge=union', 'workspace/memory/*.jsonl -text merge=union'],

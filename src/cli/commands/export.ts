@@ -27,7 +27,7 @@ export function registerExport(cli: Cli): void {
     .command('export', {
       summary: 'write out what was learned: summaries, decisions, patterns, reviews',
       details:
-        'jsonl has all that is known, forgotten texts aside, and rutter import reads it back. The others are graphs (nodes Project, Focus, Run, Summary, Decision, Pattern; edges PRODUCED, SUPERSEDES, CONFLICTS_WITH, BELONGS_TO, HAS_FOCUS, SUMMARIZES): JSON Graph Format v2, GraphML, and Cypher statements. A file is put in place whole or not at all.',
+        'jsonl has all that is known, forgotten texts aside, and is the one that rutter import reads back; the same memory is the same file. The others are graphs (nodes Project, Focus, Run, Summary, Decision, Pattern; edges PRODUCED, SUPERSEDES, CONFLICTS_WITH, BELONGS_TO, HAS_FOCUS, SUMMARIZES): JSON Graph Format v2, GraphML, and Cypher statements. A file is put in place whole or not at all.',
       examples: [
         'rutter export --format jsonl -o memory.jsonl',
         'rutter export --format cypher --all-projects | cypher-shell',
@@ -49,6 +49,7 @@ export function registerExport(cli: Cli): void {
       all_projects: allProjects === true,
     })
     const total = memory.artifacts.length + memory.reviews.length
+    if (total === 0) desk.out.note('Nothing has been saved there yet, so the export is empty.')
     if (output === undefined) {
       await write(memory, format, process.stdout)
       return 0
@@ -58,7 +59,6 @@ export function registerExport(cli: Cli): void {
     const result = { file, format, artifacts: memory.artifacts.length, reviews: memory.reviews.length }
     desk.answer(result, () => [
       `${plural(result.artifacts, 'artifact')} and ${plural(result.reviews, 'review')} are in ${oneLine(file)}.`,
-      ...(total === 0 ? ['Nothing has been saved there yet.'] : []),
     ])
     return 0
   })

@@ -14,6 +14,8 @@ import type { StreamRow } from './stream-rows.ts'
 /** A stream that this transaction touched: where it stood, and what is to be added. */
 interface TouchedStream {
   readonly stream: StreamRef
+  /** True where no file was there: then this write makes it, or takes it away again. */
+  readonly isNew: boolean
   file: OpenFile | null
   readonly before: StreamRow
   after: StreamRow
@@ -102,14 +104,23 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     this.parts.leases.renew(sessionId)
   }
 
-  /** Appends those of some events, with the ids that they were given, that the stream's book does not have yet. */
+  /**
+   * Appends those of some events that the stream's book does not have yet, with the ids, times and authors that they were given. What
+   * is older than the end of the stream, as what was imported is, gets a stream of its own: in that one it would lose its time.
+   */
   async addMissing(stream: StreamRef, events: readonly MemoryEvent[]): Promise<void> {
     this.#touch(stream)
-    const missing = events.filter((event) => !this.parts.memory.has(event))
+    const { memory, newId } = this.parts
+    const missing = events.filter((event) => !memory.has(event))
     const [first] = missing
     if (first === undefined) return
-    const ids = missing.map(({ id }) => id)
-    await this.append(stream, missing, { actor: first.actor, at: first.at, newId: () => ids.shift() ?? first.id })
+    const fits = stream.kind === 'session' || first.at >= memory.lastAt(stream)
+    const target = fits ? stream : memoryStream(newId())
+    for (const step of Map.groupBy(missing, ({ at, actor }) => JSON.stringify([at, actor])).values()) {
+      const { actor, at } = step[0] ?? first
+      const ids = step.map(({ id }) => id).values()
+      await this.append(target, step, { actor, at, newId: () => ids.next().value ?? newId() })
+    }
   }
 
   /** What was learned in this write, stream by stream. */
@@ -124,8 +135,14 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     const { disk, layout, pausePoint } = this.parts
     const written = this.#written()
     for (const [index, touched] of written.entries()) {
-      touched.file ??= disk.open(layout.record(touched.stream), true)
-      touched.file?.append(touched.chunks.length === 1 ? (touched.chunks[0] as Buffer) : Buffer.concat(touched.chunks))
+      const { chunks, isNew, stream } = touched
+      const path = layout.record(stream)
+      const bytes = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
+      // A step is whole by itself. The first ones of a stream are so together, since its file comes into being with all of them.
+      const isPutInPlace = isNew && chunks.length > 1
+      if (isPutInPlace) disk.replace(path, bytes)
+      touched.file ??= disk.open(path, !isPutInPlace)
+      if (!isPutInPlace) touched.file?.append(bytes)
       if (index === written.length - 1) pausePoint('appended')
       // One after the other: a power cut may not leave a session in a slot without the end of the one before it.
       touched.file?.sync()
@@ -158,12 +175,9 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
 
   /** Takes back what `record` appended, as long as nobody was answered; for good, since it may have been synced. */
   undo(): void {
-    for (const { stream, file, before } of this.#written()) {
-      if (file === null) continue
-      if (file.created) {
-        this.parts.disk.remove(this.parts.layout.record(stream))
-        continue
-      }
+    for (const { stream, file, before, isNew } of this.#written()) {
+      if (isNew) this.parts.disk.remove(this.parts.layout.record(stream))
+      if (isNew || file === null) continue
       file.truncate(before.end)
       try {
         file.sync()
@@ -214,6 +228,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     const session = stream.kind === 'session' && row.seq > 0 ? this.#sessionAt(stream.id, row.hash) : undefined
     const touched: TouchedStream = {
       stream,
+      isNew: file === null,
       file,
       before: row,
       after: row,

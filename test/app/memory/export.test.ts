@@ -11,6 +11,7 @@ import { forget } from '../../../src/app/memory/forgetting.ts'
 import { sessionInitialize } from '../../../src/app/operations/session_initialize.ts'
 import { storeSessionWithLearnings } from '../../../src/app/operations/store_session_with_learnings.ts'
 import type { Artifact } from '../../../src/domain/memory/artifact.ts'
+import { refusalOf } from '../../support/book.ts'
 import { decision, NOW, pattern, review, summary } from '../../support/memory.ts'
 import { learner } from './learned.ts'
 
@@ -126,8 +127,15 @@ test('leaves the other projects out, unless all are asked for', async () => {
     )
   expect(await titles(null, false)).toEqual(['Here'])
   expect(await titles('other', false)).toEqual(['There'])
-  expect(await titles(null, true)).toEqual(['Here', 'There', 'Everywhere'])
-  expect(await titles('nobody', false)).toEqual([])
+  expect(await titles(null, true)).toEqual(['There', 'Here', 'Everywhere'])
+})
+
+test('refuses a project of which nothing is known, and names those that are', async () => {
+  const me = learner()
+  await me.decide('There', 'of the other', { project_id: 'other' })
+  const refusal = await refusalOf(memoryToExport(me.context, { project_id: 'nobody', all_projects: false }))
+  expect(refusal.message).toContain('Nothing is known of project "nobody"')
+  expect(refusal.hint).toContain('Known are: "other", "test-project".')
 })
 
 test('has no text of what was forgotten, in any format', async () => {

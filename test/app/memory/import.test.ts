@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest'
+import type { Context } from '../../../src/app/context.ts'
 import { memoryToExport } from '../../../src/app/memory/export/export.ts'
 import { jsonlOf } from '../../../src/app/memory/export/jsonl.ts'
 import { graphOf } from '../../../src/app/memory/export/model.ts'
 import { forget } from '../../../src/app/memory/forgetting.ts'
-import { type ImportWish, importMemory } from '../../../src/app/memory/import/import.ts'
+import { type Imported, type ImportWish, importMemory } from '../../../src/app/memory/import/import.ts'
+import { readSource } from '../../../src/app/memory/import/read.ts'
+import type { ImportFormat } from '../../../src/app/memory/import/source.ts'
 import { memorySurface } from '../../../src/app/operations/memory_surface.ts'
 import { sessionInitialize } from '../../../src/app/operations/session_initialize.ts'
 import { storeSessionWithLearnings } from '../../../src/app/operations/store_session_with_learnings.ts'
@@ -11,7 +14,7 @@ import { isInForce } from '../../../src/domain/memory/artifact.ts'
 import { refusalOf, testBook } from '../../support/book.ts'
 import { type Learner, learner } from './learned.ts'
 
-const WISH: ImportWish = { format: null, project_id: null, dry_run: false }
+const WISH: ImportWish = { project_id: null, global: 'take', dry_run: false }
 const DATE = '2026-11-20'
 const LATER = '2026-11-20T08:00:00.000Z'
 
@@ -19,9 +22,20 @@ const everything = (me: Learner) => memoryToExport(me.context, { project_id: nul
 const exported = async (me: Learner) => [...jsonlOf(await everything(me))].join('')
 const jsonl = (...lines: object[]) => lines.map((line) => `${JSON.stringify(line)}\n`).join('')
 
-async function load(me: Learner, text: string, over: Partial<ImportWish> = {}) {
+async function* linesOf(text: string): AsyncGenerator<string> {
+  yield* text.split('\n')
+}
+
+type Wishes = Partial<ImportWish & { format: ImportFormat }>
+
+async function importText(context: Context, text: string, { format, ...wish }: Wishes = {}): Promise<Imported> {
+  const source = await readSource(context, linesOf(text), format ?? null)
+  return await importMemory(context, source, { ...WISH, ...wish })
+}
+
+async function load(me: Learner, text: string, over: Wishes = {}) {
   me.book.clock.advance(1000)
-  return await importMemory(me.context, text, { ...WISH, ...over })
+  return await importText(me.context, text, over)
 }
 
 /** What is known, in an order of its own, without what only says when it was asked. */
@@ -104,6 +118,29 @@ test('changes nothing when our own export is imported again, or into the book th
     expect(await known(one)).toEqual(before)
     expect((await one.context.ledger.verify()).events).toBe(events)
   }
+})
+
+test('knows a call again that comes a second time, in the book to which what it saved was brought', async () => {
+  const me = learner()
+  const lists = { actions_taken: [], decisions_made: [], open_items: [], next_actions: [] }
+  const decision = { title: 'Cache nothing', rationale: 'Old pages', owner: 'o', date: DATE, scope: 'project' }
+  const batch = {
+    session: { objective: 'Look at the cache', ...lists, save_scope: 'project' },
+    decisions: [decision],
+    idempotency_key: 'run-7',
+  }
+  const first = await me.context.call(storeSessionWithLearnings, batch)
+  const text = await exported(me)
+  expect(text).not.toContain('run-7')
+  const there = learner(testBook({ clock: me.book.clock }))
+  await load(there, text)
+  const again = await there.context.call(storeSessionWithLearnings, batch)
+  expect(again.session.artifact_id).toBe(first.session.artifact_id)
+  expect(again.decisions[0]).toMatchObject({
+    artifact_id: first.decisions[0]?.artifact_id,
+    dedup_outcome: 'duplicate_skip',
+  })
+  expect(await exported(there)).toBe(text)
 })
 
 test('adds what an older export of the same book did not know yet', async () => {
@@ -359,7 +396,7 @@ test('refuses one bad line behind many good ones before it has written any', asy
   expect(await known(there)).toEqual({ artifacts: [], reviews: [] })
 })
 
-test('finishes an import that was cut short when it is done again', async () => {
+test('writes nothing where it is stopped in the middle, and all of it in one go when it is done again', async () => {
   const me = learner()
   const entities = Array.from({ length: 1500 }, (_, i) => ({
     type: 'entity',
@@ -368,22 +405,22 @@ test('finishes an import that was cut short when it is done again', async () => 
     observations: [`fact ${i}`],
   }))
   const cut = load(me, jsonl(...entities), {
-    onProgress: () => {
-      throw new Error('killed')
+    onProgress: ({ done }) => {
+      if (done === 1400) throw new Error('killed')
     },
   })
   await expect(cut).rejects.toThrow('killed')
-  expect((await known(me)).artifacts).toHaveLength(1000)
-  expect((await load(me, jsonl(...entities))).outcomes).toMatchObject({ saved: 500, known: 1000 })
+  expect((await known(me)).artifacts).toHaveLength(0)
+  expect((await load(me, jsonl(...entities))).outcomes).toMatchObject({ saved: 1500, known: 0 })
   expect((await known(me)).artifacts).toHaveLength(1500)
 })
 
 test('refuses projects that are not known where the settings are strict, and says how to go on', async () => {
   const me = learner()
   const context = { ...me.context, settings: { ...me.context.settings, strict_projects: true } }
-  const refusal = await refusalOf(importMemory(context, JSON.stringify(GRAPH), WISH))
+  const refusal = await refusalOf(importText(context, JSON.stringify(GRAPH)))
   expect(refusal).toMatchObject({ code: 'scope_blocked', hint: expect.stringContaining('--project test-project') })
-  expect((await importMemory(context, JSON.stringify(GRAPH), { ...WISH, ...HERE })).items).toBe(6)
+  expect((await importText(context, JSON.stringify(GRAPH), HERE)).items).toBe(6)
 })
 
 test('takes secrets out of what it imports, as of everything that is saved', async () => {
@@ -391,6 +428,6 @@ test('takes secrets out of what it imports, as of everything that is saved', asy
   const redact = async <T>(value: T) => JSON.parse(JSON.stringify(value).replaceAll('heliotrope', '[redacted]')) as T
   const context = { ...me.context, redactor: { redact } }
   const text = jsonl({ type: 'entity', name: 'Vault', entityType: 'thing', observations: ['opens with heliotrope'] })
-  await importMemory(context, text, WISH)
+  await importText(context, text)
   expect(await exported(me)).toContain('opens with [redacted]')
 })

@@ -1,62 +1,91 @@
-import type { Actor } from '../../../domain/event.ts'
 import type { Artifact, DecisionText, PatternText } from '../../../domain/memory/artifact.ts'
 import type { NewMemoryEvent } from '../../../domain/memory/events.ts'
 import type { Review } from '../../../domain/memory/review.ts'
 import type { Room } from '../../../domain/memory/room.ts'
 import { canonicalText } from '../../../domain/memory/words.ts'
 import type { Identity } from '../../../ports/identity.ts'
-
-/** An event with who said it and when: what was imported keeps both. */
-export interface DatedEvent {
-  readonly event: NewMemoryEvent
-  readonly at: string
-  /** `null` for whoever imports it. */
-  readonly actor: Actor | null
-}
+import type { DatedEvent } from './planner.ts'
 
 /** Stands for the text of what was forgotten. */
 const NO_TEXT = ''
 
+/** Those that supersede an artifact by their own facts, with when they were saved. */
+export type Heirs = ReadonlyMap<string, string>
+
 /**
  * The facts about an artifact that a book lacks: all of them, where it does not know the artifact. Facts are only ever added, as when two
- * clones meet, so what was superseded or forgotten in one place is so in both. `told` are those that supersede it by their own facts.
+ * clones meet, so what was superseded or forgotten in one place is so in both. Their order is such that what is told of them is what was
+ * exported, lists in their order included.
  */
 export function missingFacts(
   artifact: Artifact,
   known: Artifact | undefined,
-  told: ReadonlySet<string>,
+  heirs: Heirs,
   identity: Identity,
-): DatedEvent[] {
-  const { id, saved_at: at, saved_by, origin } = artifact
-  const place = { ...roomOf(artifact), origin }
-  const events: NewMemoryEvent[] = known === undefined ? [savedEvent(artifact, place, identity)] : []
-  const has = {
-    sessions: new Set(known?.sessions ?? [origin.session_id]),
-    summaries: new Set(known?.produced_by ?? artifact.produced_by.slice(0, 1)),
-    superseded_by: new Set([...told, ...(known?.superseded_by ?? [])]),
-  }
-  const sessions = artifact.sessions.filter((session) => !has.sessions.has(session))
-  const summaries = artifact.produced_by.filter((summary) => !has.summaries.has(summary))
-  const isNewer = known !== undefined && artifact.kind === 'pattern' && validatedAt(artifact) > validatedAt(known)
-  const repeats = Math.max(sessions.length, summaries.length, isNewer ? 1 : 0)
-  for (let i = 0; i < repeats; i++) {
-    const where = { ...place, origin: { ...origin, session_id: sessions[i] ?? null } }
-    events.push(...againEvent(artifact, where, summaries[i] ?? null))
-  }
-  for (const later of artifact.superseded_by) {
-    if (has.superseded_by.has(later)) continue
-    events.push({ type: 'decision.retired', data: { artifact_id: id, ...place, superseded_by: later } })
-  }
+): { readonly said: DatedEvent[]; readonly retirements: Retirement[] } {
+  const { saved_at: at, saved_by: actor } = artifact
+  const said = known === undefined ? sayings(artifact, identity) : sayingsAgain(artifact, known, identity)
   if (artifact.forgotten && known?.forgotten !== true) {
-    events.push({ type: 'artifact.forgotten', data: { artifact_id: id, ...place, purged: true } })
+    said.push({ type: 'artifact.forgotten', data: { artifact_id: artifact.id, ...placeOf(artifact), purged: true } })
   }
-  return events.map((event) => ({ event, at, actor: saved_by }))
+  return {
+    said: said.map((event) => ({ event, at, actor })),
+    retirements: retirements(artifact, known, heirs),
+  }
+}
+
+/** It was said in one session after another, and with one summary after another; the event that first says it names where. */
+function sayings(artifact: Artifact, identity: Identity): NewMemoryEvent[] {
+  const { sessions, produced_by, origin } = artifact
+  const first = origin.session_id === null ? 0 : Math.max(0, sessions.indexOf(origin.session_id))
+  const others = sessions.filter((session) => session !== origin.session_id)
+  const count = Math.max(others.length + 1, produced_by.length)
+  return Array.from({ length: count }, (_, i) => {
+    const summary = produced_by[i] ?? null
+    if (i === first) return savedEvent(artifact, placeOf(artifact), summary, identity)
+    return againEvent(artifact, others[i < first ? i : i - 1] ?? null, summary, identity)
+  })
+}
+
+function sayingsAgain(artifact: Artifact, known: Artifact, identity: Identity): NewMemoryEvent[] {
+  const sessions = artifact.sessions.filter((session) => !known.sessions.includes(session))
+  const summaries = artifact.produced_by.filter((summary) => !known.produced_by.includes(summary))
+  const isNewer = artifact.kind === 'pattern' && validatedAt(artifact) > validatedAt(known)
+  const count = Math.max(sessions.length, summaries.length, isNewer ? 1 : 0)
+  return Array.from({ length: count }, (_, i) =>
+    againEvent(artifact, sessions[i] ?? null, summaries[i] ?? null, identity),
+  )
+}
+
+/** That something gave way to what does not say so itself. */
+export interface Retirement extends DatedEvent {
+  /** The heir that it gave way to before, behind whose saying this belongs; `null` where there was none. */
+  readonly after: string | null
+}
+
+/** When it gave way is not known, but not before those that it had given way to already. */
+function retirements(artifact: Artifact, known: Artifact | undefined, heirs: Heirs): Retirement[] {
+  const { id, saved_by: actor, superseded_by } = artifact
+  const found: Retirement[] = []
+  let at = artifact.saved_at
+  let after: string | null = null
+  for (const heir of superseded_by) {
+    const told = heirs.get(heir)
+    if (told !== undefined) {
+      after = heir
+      if (told > at) at = told
+    } else if (known?.superseded_by.includes(heir) !== true) {
+      const data = { artifact_id: id, ...placeOf(artifact), superseded_by: heir }
+      found.push({ event: { type: 'decision.retired', data }, at, actor, after })
+    }
+  }
+  return found
 }
 
 /** The facts about a review that a book lacks. */
 export function missingReviewFacts(review: Review, known: Review | undefined, identity: Identity): DatedEvent[] {
   const { id, decision, candidate_id, similarity, reason, summary_id, artifact_id, resolution, resolved_at } = review
-  const place = { ...roomOf(review), origin: review.origin }
+  const place = placeOf(review)
   const opened: NewMemoryEvent = {
     type: 'review.opened',
     data: {
@@ -78,16 +107,14 @@ export function missingReviewFacts(review: Review, known: Review | undefined, id
     events.push(dated(event, review.opened_at))
   }
   if (resolution !== null && resolved_at !== null && known?.status !== 'resolved') {
-    events.push(
-      dated({ type: 'review.resolved', data: { review_id: id, ...place, resolution, artifact_id } }, resolved_at),
-    )
+    const against = known === undefined ? {} : { candidate_id, similarity }
+    const data = { review_id: id, ...place, resolution, artifact_id, ...against }
+    events.push(dated({ type: 'review.resolved', data }, resolved_at))
   }
   return events
 }
 
 const NO_DECISION: DecisionText = { title: NO_TEXT, rationale: NO_TEXT, owner: NO_TEXT, date: NO_TEXT, confidence: 0 }
-
-type Place = Room & Pick<Artifact, 'origin'>
 
 /** Not the hash of the file: what is compared here must be made of these very words. */
 export function hashOf(text: { title: string; rationale: string } | PatternText, identity: Identity): string {
@@ -95,13 +122,15 @@ export function hashOf(text: { title: string; rationale: string } | PatternText,
   return identity.digest(canonicalText(parts))
 }
 
-function savedEvent(artifact: Artifact, place: Place, identity: Identity): NewMemoryEvent {
-  const { id, supersedes, produced_by, content_hash } = artifact
+type Place = Room & Pick<Artifact, 'origin'>
+
+function savedEvent(artifact: Artifact, place: Place, summary_id: string | null, identity: Identity): NewMemoryEvent {
+  const { id, supersedes, content_hash } = artifact
   const common = { artifact_id: id, ...place }
-  const summary_id = produced_by[0] ?? null
   switch (artifact.kind) {
     case 'summary': {
       const none = { objective: NO_TEXT, actions_taken: [], decisions_made: [], open_items: [], next_actions: [] }
+      // Whoever says it again with the key is known by its id, which is made of that.
       return { type: 'summary.saved', data: { ...common, ...(artifact.text ?? none), idempotency_key: null } }
     }
     case 'decision': {
@@ -118,17 +147,23 @@ function savedEvent(artifact: Artifact, place: Place, identity: Identity): NewMe
   }
 }
 
-/** It was said again: in another session, or with another summary. A summary never is. */
-function againEvent(artifact: Artifact, place: Place, summary_id: string | null): NewMemoryEvent[] {
+/** It was said again, in a session or with a summary. */
+function againEvent(
+  artifact: Artifact,
+  session_id: string | null,
+  summary_id: string | null,
+  identity: Identity,
+): NewMemoryEvent {
+  const place = { ...placeOf(artifact), origin: { ...artifact.origin, session_id } }
   const data = { artifact_id: artifact.id, ...place, summary_id }
   switch (artifact.kind) {
     case 'summary':
-      return []
+      return savedEvent(artifact, place, null, identity)
     case 'decision':
-      return [{ type: 'decision.repeated', data }]
+      return { type: 'decision.repeated', data }
     case 'pattern': {
       const last_validated_at = artifact.text?.last_validated_at ?? artifact.saved_at
-      return [{ type: 'pattern.validated', data: { ...data, last_validated_at } }]
+      return { type: 'pattern.validated', data: { ...data, last_validated_at } }
     }
   }
 }
@@ -137,6 +172,6 @@ function validatedAt(artifact: Artifact): string {
   return artifact.kind === 'pattern' ? (artifact.text?.last_validated_at ?? '') : ''
 }
 
-function roomOf({ project_id, scope, focus }: Room): Room {
-  return { project_id, scope, focus }
+function placeOf({ project_id, scope, focus, origin }: Place): Place {
+  return { project_id, scope, focus, origin }
 }

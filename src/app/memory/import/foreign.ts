@@ -1,87 +1,101 @@
 import { isInForce } from '../../../domain/memory/artifact.ts'
 import type { NewMemoryEvent } from '../../../domain/memory/events.ts'
-import { GLOBAL_PROJECT, type Room, roomOf } from '../../../domain/memory/room.ts'
-import type { MemoryReader } from '../../../ports/memory.ts'
+import { GLOBAL_PROJECT, type Room, roomKey, roomOf } from '../../../domain/memory/room.ts'
 import type { Context } from '../../context.ts'
 import { saveDecision } from '../save-decision.ts'
 import { savePattern } from '../save-pattern.ts'
 import { saveSummary } from '../save-summary.ts'
 import { artifactId, Draft, placeOf, type Saying } from '../saving.ts'
 import type { SaveResult } from '../shapes.ts'
-import { type DatedEvent, hashOf } from './facts.ts'
-import { countByProject, type Outcome, type Plan, type Planner } from './planner.ts'
-import type { ForeignItem, Source } from './source.ts'
+import { hashOf } from './facts.ts'
+import { MemoryAhead } from './memory-ahead.ts'
+import { type Books, countByProject, type Outcome, type Plan, type Planner, PlanSheet } from './planner.ts'
+import { type ForeignItem, type ForeignSource, scopeOf } from './source.ts'
 
 /** By which id this book knows each item of the file; what waits for review has none. */
 type Ids = ReadonlyMap<string, string>
+
+/** What became of texts that somebody was asked about, by room and words. */
+type Reviewed = ReadonlyMap<string, Outcome>
+
+/** More than any queue has. */
+const ALL_REVIEWS = 1_000_000
 
 type ForeignDecision = Extract<ForeignItem, { kind: 'decision' }>
 
 /**
  * What another program knew. In force it is judged as everything that is saved: it may turn out to be known, take the place of something,
  * or wait for a person. What had been superseded there is history and not judged, and comes with what took its place. A text that is
- * known here, in force or not or forgotten, is not said again: an import is no new decision.
+ * known here, in force or not, waiting for a person, discarded or forgotten, is not said again: an import is no new decision.
  */
-export class ForeignPlanner implements Planner<Ids> {
-  /** Those of one write are held against each other one by one. */
-  readonly at_once = 1000
-  readonly items: number
+export class ForeignPlanner implements Planner {
   readonly #context: Context
-  readonly #source: Extract<Source, { items: unknown }>
+  readonly #source: ForeignSource
   readonly #projectId: string | null
-  readonly #ids = new Map<string, string>()
 
-  constructor(context: Context, source: Extract<Source, { items: unknown }>, projectId: string | null) {
+  constructor(context: Context, source: ForeignSource, projectId: string | null) {
     this.#context = context
     this.#source = source
     this.#projectId = projectId
-    this.items = source.items.length
   }
 
-  indexes(isGlobal: boolean): number[] {
-    return [...this.#source.items.keys()].filter((i) => {
-      const item = this.#source.items[i]
-      return item !== undefined && (this.#roomOf(item).project_id === GLOBAL_PROJECT) === isGlobal
-    })
+  get items(): number {
+    return this.#source.items.length
   }
 
   projects(): Record<string, number> {
     return countByProject(this.#source.items.map((item) => this.#roomOf(item).project_id))
   }
 
-  async plan(memory: MemoryReader, lot: readonly number[]): Promise<Plan<Ids>> {
-    const now = this.#context.clock.now()
-    const draft = new Draft(this.#context, memory, now)
-    const ids = new Map(this.#ids)
-    const events: DatedEvent[] = []
-    const outcomes: Outcome[] = []
-    for (const index of lot) {
-      const item = this.#source.items[index] as ForeignItem
-      const before = draft.events.length
-      const { outcome, id } = await this.#take(draft, item, ids)
-      outcomes.push(outcome)
-      if (id !== null) ids.set(item.key, id)
-      const said = draft.events.slice(before)
-      events.push(...said.map((event) => ({ event, at: item.at ?? now, actor: null })))
+  async plan(books: Books, onItem: () => void): Promise<Plan> {
+    const { clock, connection, identity } = this.#context
+    const now = clock.now()
+    const ahead = {
+      own: new MemoryAhead(books.own, identity, connection.actor),
+      global: new MemoryAhead(books.global, identity, connection.actor),
     }
-    return { events, outcomes, learned: ids }
-  }
-
-  keep({ learned, outcomes }: Plan<Ids>): readonly Outcome[] {
-    for (const [key, id] of learned) this.#ids.set(key, id)
-    return outcomes
+    const reviewed = await this.#reviewed(books)
+    const sheet = new PlanSheet()
+    const ids = new Map<string, string>()
+    for (const item of this.#source.items) {
+      const place = this.#roomOf(item).project_id === GLOBAL_PROJECT ? 'global' : 'own'
+      const draft = new Draft(this.#context, ahead[place], now)
+      const { outcome, id } = await this.#take(draft, item, ids, reviewed)
+      if (id !== null) ids.set(item.key, id)
+      const events = draft.events.map((event) => ({ event, at: item.at ?? now, actor: null }))
+      for (const event of events) ahead[place].add(event)
+      sheet.note(place, events, outcome)
+      onItem()
+    }
+    return sheet
   }
 
   #roomOf(item: ForeignItem): Room {
-    const scope = item.kind === 'summary' ? item.input.save_scope : item.input.scope
-    return roomOf(scope, this.#project(item), item.focus)
+    return roomOf(scopeOf(item), this.#project(item), item.focus)
   }
 
   #project(item: ForeignItem): string {
     return this.#projectId ?? item.project_id ?? this.#context.ledger.project_id
   }
 
-  async #take(draft: Draft, item: ForeignItem, ids: Ids): Promise<{ outcome: Outcome; id: string | null }> {
+  /** What became of each text that a person was asked about before. */
+  async #reviewed(books: Books): Promise<Reviewed> {
+    const reviewed = new Map<string, Outcome>()
+    for (const project_id of Object.keys(this.projects())) {
+      const memory = project_id === GLOBAL_PROJECT ? books.global : books.own
+      for (const review of await memory.reviews({ project_id, limit: ALL_REVIEWS })) {
+        reviewed.set(textKey(review, review.content_hash), review.status === 'open' ? 'waiting' : 'known')
+      }
+    }
+    return reviewed
+  }
+
+  async #take(
+    draft: Draft,
+    item: ForeignItem,
+    ids: Ids,
+    reviewed: Reviewed,
+  ): Promise<{ outcome: Outcome; id: string | null }> {
     const room = this.#roomOf(item)
     const summaries = item.produced_by.flatMap((key) => ids.get(key) ?? [])
     const origin = { project_id: this.#project(item), session_id: null }
@@ -91,7 +105,7 @@ export class ForeignPlanner implements Planner<Ids> {
       const { artifact_id } = await saveSummary(draft, saying, room, item.input, `${this.#source.format}:${item.key}`)
       return { outcome: draft.events.length > before ? 'saved' : 'known', id: artifact_id }
     }
-    const taken = await this.#takeJudged(draft, saying, room, item, ids)
+    const taken = await this.#takeJudged(draft, saying, room, item, ids, reviewed)
     if (taken.id !== null) await this.#alsoProducedBy(draft, saying, room, item, taken.id, summaries)
     return taken
   }
@@ -102,9 +116,10 @@ export class ForeignPlanner implements Planner<Ids> {
     room: Room,
     item: Exclude<ForeignItem, { kind: 'summary' }>,
     ids: Ids,
+    reviewed: Reviewed,
   ): Promise<{ outcome: Outcome; id: string | null }> {
-    const { identity } = this.#context
-    const known = await draft.desk.withHash(room, item.kind, hashOf(item.input, identity))
+    const hash = hashOf(item.input, this.#context.identity)
+    const known = await draft.desk.withHash(room, item.kind, hash)
     const [same] = known
     const isKnownInForce = known.some(isInForce)
     const older = item.kind === 'decision' ? item.supersedes.flatMap((key) => ids.get(key) ?? []) : []
@@ -114,7 +129,10 @@ export class ForeignPlanner implements Planner<Ids> {
       return { outcome: 'known', id }
     }
     if (item.kind === 'pattern') return outcomeOf(await savePattern(draft, saying, room, item.input))
-    return item.is_superseded || older.length > 0
+    const isHistory = item.is_superseded || older.length > 0
+    const outcome = reviewed.get(textKey(room, hash))
+    if (!isHistory && outcome !== undefined) return { outcome, id: null }
+    return isHistory
       ? { outcome: older.length > 0 ? 'superseding' : 'saved', id: await this.#say(draft, saying, room, item, older) }
       : outcomeOf(await saveDecision(draft, saying, room, item.input))
   }
@@ -174,6 +192,8 @@ export class ForeignPlanner implements Planner<Ids> {
     }
   }
 }
+
+const textKey = (room: Room, hash: string) => JSON.stringify([room.project_id, roomKey(room), hash])
 
 function outcomeOf({ artifact_id, dedup_outcome }: SaveResult): { outcome: Outcome; id: string | null } {
   switch (dedup_outcome) {

@@ -2,6 +2,7 @@ import type * as z from 'zod'
 import { explain } from '../../../domain/invalid.ts'
 import type { Artifact } from '../../../domain/memory/artifact.ts'
 import type { Review } from '../../../domain/memory/review.ts'
+import type { Scope } from '../../../domain/memory/room.ts'
 import { Refusal } from '../../../domain/refusal.ts'
 import type { decisionInput, patternInput, summaryInput } from '../shapes.ts'
 
@@ -39,37 +40,49 @@ export type ForeignItem = Common &
       }
   )
 
-/** What was read from a file, all of it checked; the oldest first. */
-export type Source =
-  | { readonly format: 'rutter'; readonly artifacts: readonly Artifact[]; readonly reviews: readonly Review[] }
-  | {
-      readonly format: 'server-memory' | 'graphbase'
-      readonly items: readonly ForeignItem[]
-      /** What is not taken over, and how much of it. */
-      readonly left_out: Readonly<Record<string, number>>
-    }
+/** What was read from our own export, all of it checked; the oldest first. */
+export interface OwnSource {
+  readonly format: 'rutter'
+  readonly artifacts: readonly Artifact[]
+  readonly reviews: readonly Review[]
+}
+
+/** What was read from another program's file, all of it checked; the oldest first. */
+export interface ForeignSource {
+  readonly format: Exclude<ImportFormat, 'rutter'>
+  readonly items: readonly ForeignItem[]
+  /** What is not taken over, and how much of it. */
+  readonly left_out: Readonly<Record<string, number>>
+}
+
+export type Source = OwnSource | ForeignSource
+
+/** The same without what is global, and how much that was. */
+export function withoutGlobal(source: Source): { source: Source; left: number } {
+  const stays = ({ scope }: { readonly scope: Scope }) => scope !== 'global'
+  if (source.format === 'rutter') {
+    const artifacts = source.artifacts.filter(stays)
+    const reviews = source.reviews.filter(stays)
+    const left = source.artifacts.length + source.reviews.length - artifacts.length - reviews.length
+    return { source: { ...source, artifacts, reviews }, left }
+  }
+  const items = source.items.filter((item) => stays({ scope: scopeOf(item) }))
+  return { source: { ...source, items }, left: source.items.length - items.length }
+}
+
+export function scopeOf(item: ForeignItem): Scope {
+  return item.kind === 'summary' ? item.input.save_scope : item.input.scope
+}
 
 /** A place in a file that cannot be understood: nothing of the file is imported. */
-export function broken(where: string, what: string): Refusal {
-  return new Refusal('invalid_argument', `${where}: ${what}. Nothing was imported.`, {
-    hint: 'Mend the file, or name its format with --format rutter, server-memory or graphbase.',
-    details: { where },
-  })
+export function broken(where: string, what: string, hint = 'Mend the file.'): Refusal {
+  return new Refusal('invalid_argument', `${where}: ${what}. Nothing was imported.`, { hint, details: { where } })
 }
 
 /** A line of JSON with its number, from 1. */
 export interface JsonLine {
   readonly where: string
   readonly json: unknown
-}
-
-/** The lines of a file of JSON lines; empty ones are passed over. */
-export function jsonLines(text: string): JsonLine[] {
-  return text.split(/\r?\n/).flatMap((line, i) => {
-    if (line.trim() === '') return []
-    const where = `line ${i + 1}`
-    return [{ where, json: parsed(line, where) }]
-  })
 }
 
 export function parsed(text: string, where: string): unknown {
