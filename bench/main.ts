@@ -12,6 +12,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   'long-session': () => import('./long-session.ts'),
   'cold-start': () => import('./cold-start.ts'),
   rebuild: () => import('./rebuild.ts'),
+  'rebuild-memory': () => import('./rebuild-memory.ts'),
   'four-writers': () => import('./four-writers.ts'),
   tools: () => import('./tools.ts'),
   similarity: () => import('./similarity.ts'),

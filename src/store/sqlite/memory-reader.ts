@@ -3,7 +3,7 @@ import type { Artifact, ArtifactKind } from '../../domain/memory/artifact.ts'
 import type { Review } from '../../domain/memory/review.ts'
 import { GLOBAL_PROJECT, type Room, roomKey } from '../../domain/memory/room.ts'
 import { byText } from '../../domain/order.ts'
-import type { ArtifactFilter, Match, MemoryReader, SearchFilter, Similar } from '../../ports/memory.ts'
+import type { ArtifactFilter, Match, MemoryReader, ReviewFilter, SearchFilter, Similar } from '../../ports/memory.ts'
 import type { Database } from './database.ts'
 import { SearchIndex } from './search-index.ts'
 import { WordSets } from './word-sets.ts'
@@ -58,7 +58,8 @@ export class SqliteMemory implements MemoryReader {
       .map(({ id, similarity }) => ({ id, similarity }))
   }
 
-  async artifacts({ project_id, kinds, scope, focus, in_force, limit }: ArtifactFilter): Promise<Artifact[]> {
+  async artifacts(filter: ArtifactFilter): Promise<Artifact[]> {
+    const { project_id, kinds, scope, focus, id_prefix, in_force, limit } = filter
     const wheres = ['project_id = ?']
     const values: string[] = [project_id]
     if (kinds !== undefined) {
@@ -75,6 +76,10 @@ export class SqliteMemory implements MemoryReader {
       values.push(scope)
     }
     if (in_force) wheres.push('in_force = 1')
+    if (id_prefix !== undefined) {
+      wheres.push('artifact_id >= ? AND artifact_id < ?')
+      values.push(...rangeOf(id_prefix))
+    }
     return this.#all<Artifact>(
       `SELECT state FROM artifacts WHERE ${wheres.join(' AND ')} ORDER BY saved_at DESC, artifact_id DESC LIMIT ?`,
       ...[...values, limit],
@@ -85,16 +90,20 @@ export class SqliteMemory implements MemoryReader {
     return this.#one<Review>('SELECT state FROM reviews WHERE project_id = ? AND review_id = ?', projectId, id)
   }
 
-  async reviews(filter: {
-    project_id: string
-    status?: Review['status'] | undefined
-    limit: number
-  }): Promise<Review[]> {
-    const { project_id, status, limit } = filter
-    const only = status === undefined ? '' : 'AND status = ?'
+  async reviews({ project_id, status, id_prefix, limit }: ReviewFilter): Promise<Review[]> {
+    const wheres = ['project_id = ?']
+    const values = [project_id]
+    if (status !== undefined) {
+      wheres.push('status = ?')
+      values.push(status)
+    }
+    if (id_prefix !== undefined) {
+      wheres.push('review_id >= ? AND review_id < ?')
+      values.push(...rangeOf(id_prefix))
+    }
     return this.#all<Review>(
-      `SELECT state FROM reviews WHERE project_id = ? ${only} ORDER BY opened_at, review_id LIMIT ?`,
-      ...[project_id, ...(status === undefined ? [] : [status]), limit],
+      `SELECT state FROM reviews WHERE ${wheres.join(' AND ')} ORDER BY opened_at, review_id LIMIT ?`,
+      ...[...values, limit],
     )
   }
 
@@ -173,4 +182,9 @@ export class SqliteMemory implements MemoryReader {
       .all(...values)
       .map((row) => String(row['text']))
   }
+}
+
+/** Where ids that begin so begin and end; a primary key is asked for this, and not for a pattern. */
+function rangeOf(prefix: string): [string, string] {
+  return [prefix, `${prefix}\u{10FFFF}`]
 }

@@ -46,7 +46,6 @@ export const MEMORY_SCHEMA = `
   -- Which events are about what; an event may be about two artifacts.
   CREATE TABLE memory_subjects (
     project_id TEXT NOT NULL, subject_id TEXT NOT NULL, stream_kind TEXT NOT NULL, stream_id TEXT NOT NULL, seq INTEGER NOT NULL,
-    kind TEXT NOT NULL,
     PRIMARY KEY (project_id, subject_id, stream_kind, stream_id, seq)
   ) WITHOUT ROWID;
 
@@ -55,7 +54,7 @@ export const MEMORY_SCHEMA = `
     content_hash TEXT, in_force INTEGER NOT NULL, saved_at TEXT NOT NULL, state TEXT NOT NULL,
     PRIMARY KEY (project_id, artifact_id)
   );
-  CREATE INDEX artifacts_by_hash ON artifacts (project_id, room, kind, content_hash, saved_at) WHERE content_hash IS NOT NULL;
+  CREATE INDEX artifacts_by_hash ON artifacts (project_id, room, kind, content_hash) WHERE content_hash IS NOT NULL;
   CREATE INDEX artifacts_by_time ON artifacts (project_id, saved_at, artifact_id);
   CREATE INDEX artifacts_by_kind ON artifacts (project_id, kind, saved_at, artifact_id);
   CREATE INDEX artifacts_by_room ON artifacts (project_id, room, kind, saved_at, artifact_id);

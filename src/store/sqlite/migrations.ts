@@ -15,11 +15,11 @@ export const migrations: readonly string[] = [
   ) WITHOUT ROWID;
 
   -- The store's own copy of recent lines: what mends a record that was cut or deleted under a running session.
-  -- No projection: a rebuild keeps it.
+  -- No projection: a rebuild keeps it. With its rowid, since in a table without one a long line takes a page for itself.
   CREATE TABLE journal (
     project_id TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL, line TEXT NOT NULL,
     PRIMARY KEY (project_id, kind, id, seq)
-  ) WITHOUT ROWID;
+  );
 
   CREATE TABLE sessions (
     project_id TEXT NOT NULL, session_id TEXT NOT NULL,

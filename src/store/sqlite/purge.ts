@@ -2,6 +2,7 @@ import { basename, join } from 'node:path'
 import type { StreamRef } from '../../domain/event.ts'
 import { type PurgeableText, withoutText } from '../../domain/memory/purged.ts'
 import { Refusal } from '../../domain/refusal.ts'
+import { sessionStream } from '../../domain/session/projection.ts'
 import type { Disk } from '../../log/disk.ts'
 import { type BookLayout, isForkFile, streamOfFile } from '../../log/layout.ts'
 import { lineHash, parseLine } from '../../log/line.ts'
@@ -20,22 +21,34 @@ type Locked = <T>(work: (store: Store) => Promise<T>) => Promise<T>
 const TRIES = 20
 
 /**
- * Refuses while a session runs here whose record has the text: its agent appends to that record, and the store would take one that
- * was written anew for another copy.
+ * Refuses while somebody runs a session here whose record has the text: their agent appends to that record, and whoever follows it
+ * would lose their place. A session whose holder is gone is another matter: nobody appends to its record but under the lock, and
+ * whoever goes on with it later finds the store at the end of the record as it is then.
  *
  * Where this clone's own memory has it, that stream is closed and the next write begins another. So what is recorded of the purge is
  * in no record that is written anew, and holds also where such a record meets its old chain again.
  */
 export function prepareToPurge(parts: TransactionParts, text: PurgeableText): void {
   const { streams } = parts
-  for (const { stream } of streams.live()) if (recordHas(parts, stream, text)) throw running(stream)
+  for (const stream of heldStreams(parts)) if (recordHas(parts, stream, text)) throw running(stream)
   const writer = streams.writer()
   if (writer !== undefined && recordHas(parts, writer.stream, text)) streams.dropWriter()
 }
 
+/** The streams of sessions whose holder is not provably gone. */
+function heldStreams({ leases }: TransactionParts): StreamRef[] {
+  // A lease that can only be judged by watching it is watched by every look at the book; here it holds until that is over.
+  return leases.all(() => {}).flatMap(({ held, lease }) => (held ? [sessionStream(lease.session_id)] : []))
+}
+
+/** Nobody had a session when the purge of its record began; somebody may have gone on with it since. */
+function refuseHeld(parts: TransactionParts, { kind, id }: StreamRef): void {
+  if (heldStreams(parts).some((held) => held.kind === kind && held.id === id)) throw running({ kind, id })
+}
+
 function running({ id }: StreamRef): Refusal {
   return new Refusal('session_locked', `Session ${id} runs, and its record has the text. Its record was not changed.`, {
-    hint: `Purge it once the session is over: rutter stop ${id} ends it, and rutter doctor --fix where its process is gone.`,
+    hint: `Wait until it is over, or end it with: rutter stop ${id}. Then purge again.`,
     details: { locked_by: id },
   })
 }
@@ -48,13 +61,14 @@ function running({ id }: StreamRef): Refusal {
  * meet in a merge, both are kept and told of, as of every fork; purging once more there leaves the one.
  */
 export async function purge(text: PurgeableText, locked: Locked): Promise<Purged> {
-  const { files, copies } = await locked(async ({ parts }) => {
-    const found = filesWith(parts, text)
-    return { files: found, copies: dropCopies(parts, found, text) }
-  })
+  const { files, copies } = await locked(async ({ parts }) => ({
+    files: filesWith(parts, text),
+    copies: dropCopies(parts, text),
+  }))
   let [lines, records] = [0, 0]
   for (const file of files) {
-    const changed = await locked(async ({ parts }) => purgeFile(parts, file, text))
+    let changed: number | null = null
+    while (changed === null) changed = await locked(async ({ parts }) => purgeFile(parts, file, text))
     lines += changed
     if (changed > 0) records++
   }
@@ -63,21 +77,15 @@ export async function purge(text: PurgeableText, locked: Locked): Promise<Purged
 }
 
 /**
- * The store's own copies of lines go first, and are gone for good before the record is another: held against them, it would be taken
- * for a fork, and they would be put beside it. Copies of records that are not in the working tree go for good.
+ * Copies that the store and this machine have of the text, also of records that are not in the working tree, go for good; but never
+ * those that save the record of a running session from git.
  */
-function dropCopies(
-  { streams, disk, layout }: TransactionParts,
-  files: readonly RecordFile[],
-  text: PurgeableText,
-): number {
-  for (const { kind, path } of files) {
-    const stream = streamOfFile(kind, basename(path))
-    if (stream !== null) streams.forgetLines(stream)
-  }
+function dropCopies(parts: TransactionParts, text: PurgeableText): number {
+  const { streams, disk, layout } = parts
   for (const stream of streams.keptStreams()) {
-    const isKept = streams.keptLines(stream, 0).some(({ line }) => hasText(line, text))
-    if (isKept) streams.forgetLines(stream)
+    if (!streams.keptLines(stream, 0).some(({ line }) => hasText(line, text))) continue
+    refuseHeld(parts, stream)
+    streams.forgetLines(stream)
   }
   // Torn ends that nobody was answered about, and databases that could not be read: computed again, or of no use.
   const names = disk.list(layout.torn)
@@ -100,8 +108,12 @@ function filesWith({ disk, layout }: TransactionParts, text: PurgeableText): Rec
   return found.sort((a, b) => Number(isForkFile(a.path)) - Number(isForkFile(b.path)))
 }
 
-/** Gives the number of lines that had the text. */
-function purgeFile(parts: TransactionParts, { kind, path }: RecordFile, text: PurgeableText): number {
+/**
+ * Gives the number of lines that had the text, or `null` where it is to be called again: the store's own copies of a record's lines
+ * are gone for good, committed, before the record is another. Held against them after a crash, it would be taken for a fork, and they
+ * would be put beside it. They come again where somebody whispers to a session that was left behind.
+ */
+function purgeFile(parts: TransactionParts, { kind, path }: RecordFile, text: PurgeableText): number | null {
   const { disk, layout, streams, meeting } = parts
   const result = purgedRecord(disk, path, text)
   if (result === null || result.hashes.size === 0) return 0
@@ -111,9 +123,11 @@ function purgeFile(parts: TransactionParts, { kind, path }: RecordFile, text: Pu
     putCopy(disk, layout, { kind, path }, result.bytes)
     return result.changed
   }
-  // It was over when the purge began; somebody may have gone on with it since.
-  if (streams.live().some((live) => live.stream.id === stream.id && kind === 'session')) throw running(stream)
-  streams.forgetLines(stream)
+  refuseHeld(parts, stream)
+  if (streams.lastKeptSeq(stream) > 0) {
+    streams.forgetLines(stream)
+    return null
+  }
   disk.replace(path, result.bytes)
   meeting.meet(stream).file?.close()
   return result.changed

@@ -94,7 +94,8 @@ export class Store {
   meetWhatChanged(): boolean {
     const stamp = this.#stamp()
     if (this.#met === stamp) return false
-    this.parts.meeting.meetAll()
+    const { memory, meeting } = this.parts
+    memory.together(() => meeting.meetAll())
     if (this.#met === null) this.#forgetOldLines()
     this.database.commit()
     this.#met = stamp
@@ -108,9 +109,11 @@ export class Store {
     streams.dropAll()
     rows.dropAll()
     memory.dropAll()
-    meeting.meetAll(onProgress)
-    // A running session's record may be gone from its folder; then it is written again.
-    for (const { stream } of live) meeting.meet(stream).file?.close()
+    memory.together(() => {
+      meeting.meetAll(onProgress)
+      // A running session's record may be gone from its folder; then it is written again.
+      for (const { stream } of live) meeting.meet(stream).file?.close()
+    })
     const heads = [...streams.all('session').values(), ...streams.all('memory').values()]
     return { streams: heads.length, events: heads.reduce((sum, { seq }) => sum + seq, 0) }
   }

@@ -29,6 +29,34 @@ export const TERM_SCHEMA = `
 /** A term in the title says as much as so many in the text. */
 const TITLE_WEIGHT = 2
 
+/** What documents that come and go together change in the counts of one project's terms. */
+export class TermCounts {
+  readonly prefix: string
+  readonly #project: string
+  readonly #changes = new Map<string, number>()
+
+  constructor(projectId: string) {
+    this.#project = projectId
+    this.prefix = prefixOf(projectId)
+  }
+
+  /** One document more or less has these terms. */
+  change(terms: readonly string[], by: 1 | -1): void {
+    for (const term of new Set(terms)) this.#changes.set(term, (this.#changes.get(term) ?? 0) + by)
+  }
+
+  /** Writes the changes, one for each term; to be done once, as the last thing. */
+  save(db: Statements): void {
+    const count = db.sql(`INSERT INTO search_term_counts (project_id, term, docs) VALUES (?, ?, ?)
+                          ON CONFLICT DO UPDATE SET docs = docs + excluded.docs`)
+    const forget = db.sql('DELETE FROM search_term_counts WHERE project_id = ? AND term = ? AND docs < 1')
+    for (const [term, change] of this.#changes) {
+      if (change !== 0) count.run(this.#project, term, change)
+      if (change < 0) forget.run(this.#project, term)
+    }
+  }
+}
+
 /** The terms of several projects' documents, each project apart from the others. */
 export class TermIndex {
   readonly #db: Statements
@@ -37,26 +65,19 @@ export class TermIndex {
     this.#db = db
   }
 
-  put(projectId: string, doc: number, title: readonly string[], text: readonly string[]): void {
-    const prefix = prefixOf(projectId)
-    const indexed = (terms: readonly string[]) => terms.map((term) => prefix + term).join(' ')
+  /** Puts a document in. Several are put in fastest in the order of their numbers: FTS5 writes out what it has gathered before it goes back. */
+  put(counts: TermCounts, doc: number, title: readonly string[], text: readonly string[]): void {
+    const indexed = (terms: readonly string[]) => terms.map((term) => counts.prefix + term).join(' ')
     this.#db
       .sql('INSERT INTO search_terms (rowid, title, text) VALUES (?, ?, ?)')
       .run(doc, indexed(title), indexed(text))
-    const count = this.#db.sql(`INSERT INTO search_term_counts (project_id, term, docs) VALUES (?, ?, 1)
-                                ON CONFLICT DO UPDATE SET docs = docs + 1`)
-    for (const term of new Set([...title, ...text])) count.run(projectId, term)
+    counts.change([...title, ...text], 1)
   }
 
   /** Takes out a document that was put in with these terms. */
-  remove(projectId: string, doc: number, terms: readonly string[]): void {
+  remove(counts: TermCounts, doc: number, terms: readonly string[]): void {
     this.#db.sql('DELETE FROM search_terms WHERE rowid = ?').run(doc)
-    const count = this.#db.sql('UPDATE search_term_counts SET docs = docs - 1 WHERE project_id = ? AND term = ?')
-    const forget = this.#db.sql('DELETE FROM search_term_counts WHERE project_id = ? AND term = ? AND docs < 1')
-    for (const term of new Set(terms)) {
-      count.run(projectId, term)
-      forget.run(projectId, term)
-    }
+    counts.change(terms, -1)
   }
 
   dropAll(): void {

@@ -30,16 +30,16 @@ export class WordNumbers {
 
   /** The words' numbers, each once, in descending order: the newest words first. */
   ofWords(words: Iterable<string>): Uint32Array {
-    return Uint32Array.from(new Set(Array.from(words, asStored)), (word) => this.#ofWord(word))
-      .sort()
-      .reverse()
+    const numbers = new Set<number>()
+    for (const word of words) numbers.add(this.#words.get(word) ?? this.#ofWord(asStored(word)))
+    return Uint32Array.from(numbers).sort().reverse()
   }
 
   ofRoom(name: string): number {
     const room = asStored(name)
     const number =
       this.#rooms.get(room) ??
-      this.#look('SELECT number FROM word_set_rooms WHERE project_id = ? AND room = ?', room) ??
+      this.#look('SELECT number FROM word_set_rooms WHERE project_id = ? AND room = ?', room, this.#saved.room) ??
       this.#saved.room + this.#newRooms.push(room)
     this.#rooms.set(room, number)
     return number
@@ -74,13 +74,15 @@ export class WordNumbers {
   #ofWord(word: string): number {
     const number =
       this.#words.get(word) ??
-      this.#look('SELECT number FROM word_set_words WHERE project_id = ? AND word = ?', word) ??
+      this.#look('SELECT number FROM word_set_words WHERE project_id = ? AND word = ?', word, this.#saved.word) ??
       this.#saved.word + this.#newWords.push(word)
     this.#words.set(word, number)
     return number
   }
 
-  #look(sql: string, text: string): number | undefined {
+  /** Where none was ever given, as when everything is read anew, there is none to be found. */
+  #look(sql: string, text: string, lastGiven: number): number | undefined {
+    if (lastGiven === 0) return undefined
     const row = this.#db.sql(sql).get(this.#project, text)
     return row === undefined ? undefined : Number(row['number'])
   }

@@ -5,8 +5,15 @@ import { WordNumbers } from './word-numbers.ts'
 /** The lowest threshold of a search. A lower one would make every stored set longer in the index. */
 const LOWEST_THRESHOLD = 0.5
 
-/** Inserted in one go, by a put of many: those of about 5,000 sets. More at once gain nothing. */
-const LEADS_AT_ONCE = 60_000
+/** Inserted in one go, by a put of many: those of some 20,000 sets. More at once gain little. */
+const LEADS_AT_ONCE = 240_000
+
+/** Inserted by one statement: to call SQLite costs more than the row does. */
+const LEADS_IN_ONE = 100
+
+const INSERT_LEAD =
+  'INSERT INTO word_set_leads (project_id, room, word, size, position, word_set) VALUES (?1, ?, ?, ?, ?, ?)'
+const INSERT_LEADS = INSERT_LEAD + ', (?1, ?, ?, ?, ?, ?)'.repeat(LEADS_IN_ONE - 1)
 
 /** Sets are compared within one room of one project. */
 export interface RoomRef {
@@ -43,7 +50,7 @@ export class WordSets {
     this.putAll([{ room, doc, words }])
   }
 
-  /** Puts many sets in; of those for one doc in one room, the last. Much faster than one by one, so it is for a rebuild. */
+  /** Puts many sets in; of those for one doc in one room, the last. Much faster than one by one. */
   putAll(sets: Iterable<WordSet>): void {
     const projects = new Map<string, Bulk>()
     for (const { room, doc, words } of sets) {
@@ -135,10 +142,15 @@ export class WordSets {
   /** Inserts them in the order of the table, so that those that come to lie on one page are written together; and empties the list. */
   #insertLeads(projectId: string, leads: Lead[]): void {
     leads.sort((a, b) => a.room - b.room || a.word - b.word || a.size - b.size || a.position - b.position)
-    const insert = this.#db.sql(
-      'INSERT INTO word_set_leads (project_id, room, word, size, position, word_set) VALUES (?, ?, ?, ?, ?, ?)',
-    )
-    for (const { room, word, size, position, set } of leads) insert.run(projectId, room, word, size, position, set)
+    for (let i = 0; i < leads.length; ) {
+      const count = leads.length - i < LEADS_IN_ONE ? 1 : LEADS_IN_ONE
+      const values: number[] = []
+      for (const end = i + count; i < end; i++) {
+        const { room, word, size, position, set } = leads[i] as Lead
+        values.push(room, word, size, position, set)
+      }
+      this.#db.sql(count === 1 ? INSERT_LEAD : INSERT_LEADS).run(projectId, ...values)
+    }
     leads.length = 0
   }
 
