@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import type { Complaint } from '../app/operator/doctor.ts'
+import type { Complaint } from '../app/operator/complaint.ts'
 import type { Layout, Place } from './desk.ts'
 
 /** A git that hangs (on a network drive, say) shall not hang a command. */

@@ -6,7 +6,7 @@ import type { Out } from './out.ts'
 import { oneLine } from './text.ts'
 import { type DiffPart, wordDiff } from './word-diff.ts'
 
-type DecisionText = ReviewView['decision']
+type Side = ReviewView['decision']
 
 const REASONS: Readonly<Record<ReviewView['reason'], (percent: string) => string>> = {
   similar: (percent) => `${percent} alike`,
@@ -17,7 +17,10 @@ const REASONS: Readonly<Record<ReviewView['reason'], (percent: string) => string
 /** A decision that waits beside the one that it is like, the words that differ marked. */
 export function reviewLines(out: Out, review: ReviewView, now: string, width: number | null): string[] {
   const { decision, candidate, reason, similarity } = review
-  const alike = REASONS[reason](`${Math.round(similarity * 100)} %`)
+  const percent = `${Math.round(similarity * 100)} %`
+  const since = [candidate, decision].flatMap((side) => (side === null ? [] : changeOf(side)))
+  // Why it was kept aside was said of the texts that it was opened for.
+  const alike = since.length === 0 ? REASONS[reason](percent) : `${percent} alike`
   const head = [
     `${out.paint('bold', `Review ${shortId(review.id)}`)}  ${alike}`,
     ...smallPrint(
@@ -30,11 +33,12 @@ export function reviewLines(out: Out, review: ReviewView, now: string, width: nu
       '',
       width,
     ),
+    ...since.flatMap((line) => paragraph(line, '', width)),
     '',
   ]
   const title = wordDiff(oneLine(candidate?.title ?? decision.title), oneLine(decision.title))
   const rationale = wordDiff(oneLine(candidate?.rationale ?? decision.rationale), oneLine(decision.rationale))
-  const side = (which: 'old' | 'new', heading: string, text: DecisionText) => (inside: number | null) => [
+  const side = (which: 'old' | 'new', heading: string, text: Side) => (inside: number | null) => [
     out.paint('bold', heading),
     ...marks(out, title, which, inside),
     '',
@@ -42,19 +46,31 @@ export function reviewLines(out: Out, review: ReviewView, now: string, width: nu
     '',
     ...smallPrint(out, [`${oneLine(text.owner)}, ${text.date}`, sureness(text)], '', inside),
   ]
-  const waits = reason === 'merged_twins' ? 'IN FORCE TOO' : 'NEW, waits'
+  const waits = decision.id === null ? 'NEW, waits' : stateOf(decision, 'IN FORCE TOO')
   if (candidate === null) {
     const gone = paragraph('The decision that it was like was forgotten since.', '', width)
     return [...head, ...gone, '', ...side('new', waits, decision)(width)]
   }
-  const old = `${candidate.in_force ? 'IN FORCE' : 'SUPERSEDED SINCE'}  ${shortId(candidate.id)}`
+  const old = stateOf(candidate, 'IN FORCE')
   return [...head, ...sideBySide(width, side('old', old, candidate), side('new', waits, decision))]
+}
+
+function stateOf({ id, in_force }: Side, inForce: string): string {
+  return `${in_force ? inForce : 'SUPERSEDED SINCE'}  ${shortId(id ?? '')}`
+}
+
+/** What took the place of a decision that the review was opened for, and so stands where that stood. */
+function changeOf({ id, in_place_of }: Side): string[] {
+  if (in_place_of === null) return []
+  return [
+    `${shortId(in_place_of)}, which this was about, gave way to ${shortId(id ?? '')} since; that is what you decide about.`,
+  ]
 }
 
 function marks(out: Out, parts: readonly DiffPart[], side: 'old' | 'new', width: number | null): string[] {
   return markedLines(out, marked(out, parts, side), width)
 }
 
-function sureness({ confidence }: DecisionText): string | null {
+function sureness({ confidence }: Side): string | null {
   return confidence === 1 ? null : `confidence ${confidence}`
 }

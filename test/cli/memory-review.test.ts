@@ -79,6 +79,21 @@ describe('rutter review in a pipe', () => {
     expect(other.stderr).toContain('comes too late')
   })
 
+  it('lists and resolves what is in force by then, where the old one gave way to something else', async () => {
+    const id = await waiting()
+    const heir = 'Keep the store of every session in one SQLite file'
+    const saved = await agent.call(saveDecision, { decision: aDecision(heir, { rationale: '', supersedes: old }) })
+    const { stdout } = await run('review')
+    expect(stdout).toContain(`${old.slice(0, 8)}, which this was about, gave way to ${saved.artifact_id?.slice(0, 8)}`)
+    expect(stdout).toMatch(new RegExp(`^IN FORCE {2}${saved.artifact_id?.slice(0, 8)}\\n.*SQLite`, 'm'))
+    expect(stdout).not.toContain('turns the meaning round')
+    const resolved = await run('review', id, '--resolve', 'supersede')
+    expect(resolved.stdout).toContain(
+      `in the place of "${heir}" (${saved.artifact_id}), which took the place of ${old}`,
+    )
+    expect(await inForce()).toEqual([NEVER])
+  })
+
   it('is recorded in the name of the person', async () => {
     const id = await waiting()
     await run('review', id, '--resolve', 'supersede')
@@ -136,17 +151,27 @@ describe('an id', () => {
 })
 
 describe('going through the queue', () => {
-  const reviews = ['r1', 'r2', 'r3'].map((id) => ({ id }) as ReviewView)
+  const reviewOf = (id: string, candidate = 'c1') =>
+    ({ id, decision: { id: null }, candidate: { id: candidate } }) as ReviewView
+  const reviews = ['r1', 'r2', 'r3'].map((id) => reviewOf(id))
+
+  interface Desk {
+    readonly resolve?: (id: string, how: string) => Promise<string>
+    /** A review as it stands by now. */
+    readonly current?: (id: string) => ReviewView | null
+  }
 
   /** What was resolved and written when these keys are pressed. */
-  async function pressing(keys: (string | null)[], resolve = async (id: string, how: string) => `${id} ${how}`) {
+  async function pressing(keys: (string | null)[], desk: Desk = {}) {
+    const { resolve = async (id, how) => `${id} ${how}`, current = reviewOf } = desk
     const lines: string[] = []
     const done: string[] = []
     await askAbout(reviews, {
       out: { line: (text = '') => void lines.push(text), paint: (_style, text) => text },
       keys: { next: async () => keys.shift() ?? null },
-      show: ({ id }) => [`shown ${id}`],
-      resolve: async (id, how) => {
+      show: ({ id, candidate }) => [`shown ${id} beside ${candidate?.id}`],
+      current: async (id) => current(id),
+      resolve: async ({ id }, how) => {
         done.push(`${id} ${how}`)
         return await resolve(id, how)
       },
@@ -182,12 +207,40 @@ describe('going through the queue', () => {
   })
 
   it('goes on with the next when somebody else resolved one meanwhile', async () => {
-    const { done, text } = await pressing(['d', 'd', 'q'], async (id) => {
+    const resolve = async (id: string) => {
       if (id === 'r1') throw new Refusal('invalid_argument', 'It comes too late.')
       return 'Discarded.'
-    })
+    }
+    const { done, text } = await pressing(['d', 'd', 'q'], { resolve })
     expect(done).toEqual(['r1 discard', 'r2 discard'])
     expect(text).toContain('It comes too late.')
+  })
+
+  it('passes over one that does not wait any more by the time that it would be shown', async () => {
+    const { done, text } = await pressing(['s', 's'], { current: (id) => (id === 'r2' ? null : reviewOf(id)) })
+    expect(done).toEqual(['r1 supersede', 'r3 supersede'])
+    expect(text).toContain('Review r2 does not wait any more.')
+  })
+
+  it('shows one as it stands by then, not as it was listed', async () => {
+    const { text } = await pressing(['q'], { current: (id) => reviewOf(id, 'c2') })
+    expect(text).toContain('shown r1 beside c2')
+  })
+
+  it('shows one again and asks anew when it changed between showing and answering', async () => {
+    let heir = 'c1'
+    const resolve = async (id: string, how: string) => {
+      if (heir === 'c1') {
+        heir = 'c2'
+        throw new Refusal('invalid_argument', 'c2 took the place of c1.')
+      }
+      return `${id} ${how}`
+    }
+    const { done, text } = await pressing(['s', 'd', 'q'], { resolve, current: (id) => reviewOf(id, heir) })
+    expect(done).toEqual(['r1 supersede', 'r1 discard'])
+    expect(text).toMatch(
+      /shown r1 beside c1[\s\S]*c2 took the place of c1\. It is shown again\.[\s\S]*shown r1 beside c2/,
+    )
   })
 })
 
@@ -259,6 +312,6 @@ describe('rutter approve', () => {
   it('gives what the tool gives as JSON, and wants to know what for', async () => {
     expect((await run('approve', 'x', '--json')).json()).toMatchObject({ token: expect.any(String), ttl_seconds: 60 })
     expect((await run('approve')).status).toBe(2)
-    expect((await run('approve', '')).status).toBe(1)
+    expect((await run('approve', '')).status).toBe(2)
   })
 })

@@ -1,14 +1,14 @@
-import { type Decision, isInForce } from '../../domain/memory/artifact.ts'
+import { isInForce } from '../../domain/memory/artifact.ts'
 import type { Resolution } from '../../domain/memory/events.ts'
 import type { Review } from '../../domain/memory/review.ts'
 import { GLOBAL_PROJECT, type Room } from '../../domain/memory/room.ts'
 import { Refusal } from '../../domain/refusal.ts'
 import type { LedgerReader, LedgerWriter } from '../../ports/ledger.ts'
-import type { MemoryReader } from '../../ports/memory.ts'
 import type { Context } from '../context.ts'
 import { readBoth } from './both-books.ts'
-import { isDecision } from './desk.ts'
 import { globalDoor, spentApproval } from './gate.ts'
+import { nameOf } from './names.ts'
+import { type Sides, showsTheSame, sidesOf, viewOf } from './review-view.ts'
 import { artifactId, Draft, placeOf, type Saying, saved } from './saving.ts'
 import type { ReviewView, SaveResult } from './shapes.ts'
 
@@ -32,25 +32,18 @@ async function waiting({ memory }: LedgerReader, projectId: string): Promise<Rev
   return views
 }
 
-async function viewOf(memory: MemoryReader, review: Review): Promise<ReviewView | null> {
-  if (review.decision === null) return null
-  const candidate = await memory.artifact(review.project_id, review.candidate_id)
-  const hasText = candidate !== undefined && isDecision(candidate) && candidate.text !== null
-  return {
-    id: review.id,
-    project_id: review.project_id === GLOBAL_PROJECT ? null : review.project_id,
-    scope: review.scope,
-    focus: review.focus,
-    opened_at: review.opened_at,
-    session_id: review.origin.session_id,
-    reason: review.reason,
-    similarity: review.similarity,
-    decision: { ...review.decision },
-    candidate: hasText
-      ? { id: candidate.id, in_force: isInForce(candidate), ...(candidate.text as NonNullable<Decision['text']>) }
-      : null,
-    resolutions: ['supersede', 'keep_both', 'discard'],
-  }
+/** A review that waits, in this project or in global scope, as it stands now; `null` where it does not wait any more. */
+export async function waitingReview(
+  context: Context,
+  projectId: string | null,
+  id: string,
+): Promise<ReviewView | null> {
+  return await readBoth(context, async (book, global) => {
+    const own = await book.memory.review(projectId ?? context.ledger.project_id, id)
+    const [memory, review] =
+      own === undefined ? [global?.memory, await global?.memory.review(GLOBAL_PROJECT, id)] : [book.memory, own]
+    return memory === undefined || review?.status !== 'open' ? null : await viewOf(memory, review)
+  })
 }
 
 interface Wanted {
@@ -58,6 +51,8 @@ interface Wanted {
   readonly resolution: Resolution
   readonly project_id: string | null
   readonly governance_token: string | null
+  /** What somebody saw who decided: refused where the review shows other decisions by now. */
+  readonly shown?: ReviewView
 }
 
 /**
@@ -81,11 +76,12 @@ async function resolve(
   context: Context,
   book: LedgerWriter,
   projectId: string,
-  { id, resolution, governance_token }: Wanted,
+  { id, resolution, governance_token, shown }: Wanted,
 ): Promise<SaveResult> {
   const review = await book.memory.review(projectId, id)
   if (review === undefined) throw notFound(id, await waiting(book, projectId))
   if (review.status === 'resolved') return resolvedBefore(review, resolution)
+  if (shown !== undefined) refuseUnlessShown(shown, await viewOf(book.memory, review))
   const isApproved =
     projectId !== GLOBAL_PROJECT || resolution === 'discard' || context.connection.actor.kind === 'operator'
   const door = isApproved ? null : await globalDoor(context, book.memory, governance_token)
@@ -123,70 +119,83 @@ function forgottenBefore({ id, artifact_id }: Review, resolution: Resolution): S
   })
 }
 
+function refuseUnlessShown(shown: ReviewView, now: ReviewView | null): void {
+  if (now !== null && showsTheSame(shown, now)) return
+  const texts = [now?.decision, now?.candidate].filter((text) => text?.in_place_of != null)
+  const names = texts.map((text) => `"${text?.title}" (${text?.id}) took the place of ${text?.in_place_of}`)
+  const what = names.length === 0 ? 'what it is about has changed' : names.join(', and ')
+  throw new Refusal('invalid_argument', `Since review ${shown.id} was shown, ${what}. Nothing was changed.`, {
+    hint: 'Look at it again, and then decide: rutter review.',
+  })
+}
+
 async function outcome(context: Context, draft: Draft, review: Review, resolution: Resolution): Promise<SaveResult> {
   const room: Room = { project_id: review.project_id, scope: review.scope, focus: review.focus }
   const saying: Saying = { context, origin: review.origin, summary_id: review.summary_id }
   const place = placeOf(room, saying)
-  const close = (artifactId: string | null) =>
-    draft.add({
-      type: 'review.resolved',
-      data: { review_id: review.id, ...place, resolution, artifact_id: artifactId },
-    })
+  const sides = await sidesOf(draft.desk, review)
+  const { own, candidate, similarity } = sides
+  const isReplaced = candidate !== undefined && candidate.id !== review.candidate_id
+  const close = (artifactId: string | null) => {
+    const against = isReplaced ? { candidate_id: candidate.id, similarity } : {}
+    const data = { review_id: review.id, ...place, resolution, artifact_id: artifactId, ...against }
+    draft.add({ type: 'review.resolved', data })
+  }
 
-  const candidate = await inForce(draft, room, review.candidate_id)
-  if (review.artifact_id !== null) {
-    return resolveTwins(draft, place, review.artifact_id, resolution, candidate, close)
-  }
-  if (resolution === 'discard' || review.decision === null) {
+  if (review.artifact_id !== null || own !== undefined) return resolveTwins(draft, place, sides, resolution, close)
+  const { decision: text } = review
+  if (text === null) throw new Error('A review whose text was forgotten is resolved.')
+  const rival = candidate !== undefined && isInForce(candidate) ? candidate : undefined
+  if (resolution === 'discard') {
     close(null)
-    return { status: 'saved', artifact_id: null, dedup_outcome: null, message: 'Discarded: the text is not in force.' }
+    const stays = rival === undefined ? '' : `; ${nameOf(rival)} stays`
+    const message = `Discarded: "${text.title}" is not in force${stays}.`
+    return { status: 'saved', artifact_id: null, dedup_outcome: null, message }
   }
-  // Another clone may have let it in, and a merge brought that here.
-  const same = (await draft.desk.withHash(room, 'decision', review.content_hash)).find(isInForce)
-  if (same !== undefined) return resolveTwins(draft, place, same.id, resolution, candidate, close)
-  const supersedes = resolution === 'supersede' ? (candidate?.id ?? null) : null
+  const supersedes = resolution === 'supersede' ? (rival?.id ?? null) : null
   const id = await artifactId(draft, saying, 'decision', room, review.content_hash, supersedes)
-  draft.addArtifact({
-    type: 'decision.saved',
-    data: {
-      artifact_id: id,
-      ...place,
-      ...review.decision,
-      content_hash: review.content_hash,
-      supersedes,
-      similarity: supersedes === review.candidate_id ? review.similarity : null,
-      summary_id: review.summary_id,
-    },
-  })
+  const { content_hash, summary_id } = review
+  const alike = supersedes === null ? null : similarity
+  const data = { artifact_id: id, ...place, ...text, content_hash, supersedes, similarity: alike, summary_id }
+  const name = `"${text.title}" (${id})`
+  draft.addArtifact({ type: 'decision.saved', data })
   close(id)
-  if (supersedes === null) return saved(id, 'new', 'In force.')
-  return saved(id, 'supersede', `In force, in the place of ${supersedes}.`, { candidate_id: supersedes })
+  if (rival === undefined) {
+    return saved(id, 'new', `${name} is in force; nothing gave way to it, since what it was like is not in force.`)
+  }
+  if (supersedes === null) return saved(id, 'new', `Both are in force: ${name} and ${nameOf(rival)}.`)
+  const since = isReplaced ? `, which took the place of ${review.candidate_id} since` : ''
+  const message = `${name} is in force, in the place of ${nameOf(rival)}${since}.`
+  return saved(id, 'supersede', message, { candidate_id: rival.id })
 }
 
-/** Two decisions that are both in force and met in a merge: nothing is to be saved, but one of them may give way. */
+/** Two that are decisions already: nothing is to be saved, but one of them may give way. */
 function resolveTwins(
   draft: Draft,
   place: ReturnType<typeof placeOf>,
-  own: string,
+  { own, candidate }: Sides,
   resolution: Resolution,
-  candidate: Decision | undefined,
   close: (artifactId: string | null) => void,
 ): SaveResult {
-  const retire = (id: string, by: string) =>
-    draft.add({ type: 'decision.retired', data: { artifact_id: id, ...place, superseded_by: by } })
-  close(own)
-  if (candidate === undefined || candidate.id === own) return saved(own, null, 'In force.')
-  if (resolution === 'keep_both') return saved(own, null, 'Both stay in force.')
-  const [gone, stays] = resolution === 'supersede' ? [candidate.id, own] : [own, candidate.id]
-  retire(gone, stays)
-  return saved(stays, 'supersede', `In force, in the place of ${gone}.`, { candidate_id: gone })
-}
-
-/** The decision itself, or what is in force in its place by now. */
-async function inForce(draft: Draft, room: Room, id: string): Promise<Decision | undefined> {
-  const decision = await draft.desk.artifact(room, id)
-  if (decision === undefined || !isDecision(decision)) return undefined
-  return isInForce(decision) ? decision : await draft.desk.successor(room, decision)
+  const [one, other] = [own, candidate].filter((side) => side !== undefined).filter(isInForce)
+  if (one === undefined) {
+    close(null)
+    const message = 'Neither of the two is in force any more, so nothing gave way.'
+    return { status: 'saved', artifact_id: null, dedup_outcome: null, message }
+  }
+  if (other === undefined || other.id === one.id) {
+    close(one.id)
+    return saved(one.id, null, `By now only ${nameOf(one)} is in force, so nothing gave way.`)
+  }
+  if (resolution === 'keep_both') {
+    close(one.id)
+    return saved(one.id, null, `Both stay in force: ${nameOf(one)} and ${nameOf(other)}.`)
+  }
+  const [gone, stays] = resolution === 'supersede' ? [other, one] : [one, other]
+  close(stays.id)
+  draft.add({ type: 'decision.retired', data: { artifact_id: gone.id, ...place, superseded_by: stays.id } })
+  const message = `${nameOf(stays)} is in force; ${nameOf(gone)} gave way to it.`
+  return saved(stays.id, 'supersede', message, { candidate_id: gone.id })
 }
 
 function notReadable(id: string, problem: string): Refusal {

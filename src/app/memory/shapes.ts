@@ -95,6 +95,17 @@ export const saveResult = z.object({
 })
 export type SaveResult = z.infer<typeof saveResult>
 
+/** One of the two texts that a review holds against each other, as things stand now. */
+const reviewedText = decisionText.extend({
+  in_force: z.boolean(),
+  in_place_of: z
+    .string()
+    .nullable()
+    .describe(
+      'The decision that the review was opened for, where this one took its place since. Resolving acts on this one.',
+    ),
+})
+
 /** A decision that waits for a person, beside the one that it is like. */
 export const reviewShape = z.object({
   id: z.string(),
@@ -104,9 +115,9 @@ export const reviewShape = z.object({
   opened_at: z.string(),
   session_id: z.string().nullable(),
   reason: z.enum(REVIEW_REASONS),
-  similarity: z.number(),
-  decision: decisionText,
-  candidate: decisionText.extend({ id: z.string(), in_force: z.boolean() }).nullable(),
+  similarity: z.number().describe('Of the two texts that stand here.'),
+  decision: reviewedText.extend({ id: z.string().nullable().describe('Null while the text only waits.') }),
+  candidate: reviewedText.extend({ id: z.string() }).nullable().describe('Null once it was forgotten.'),
   resolutions: z.array(z.enum(RESOLUTIONS)),
 })
 export type ReviewView = z.infer<typeof reviewShape>

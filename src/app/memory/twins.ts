@@ -2,12 +2,13 @@ import { type Decision, isInForce } from '../../domain/memory/artifact.ts'
 import type { NewMemoryEvent } from '../../domain/memory/events.ts'
 import { REVIEWED_AT, wordsOfDecision } from '../../domain/memory/judge.ts'
 import type { Review } from '../../domain/memory/review.ts'
-import { GLOBAL_PROJECT, roomKey } from '../../domain/memory/room.ts'
+import { roomKey } from '../../domain/memory/room.ts'
 import { jaccard } from '../../domain/memory/similarity.ts'
 import type { LedgerWriter, Progress } from '../../ports/ledger.ts'
 import type { MemoryReader } from '../../ports/memory.ts'
 import type { Context } from '../context.ts'
 import { isDecision } from './desk.ts'
+import { ALL, lookEverywhere, writeEverywhere } from './everywhere.ts'
 import { percent } from './saving.ts'
 
 /** Two decisions in force of one room that nobody has held against each other, as they meet in a merge. */
@@ -20,21 +21,12 @@ export interface Twins {
   readonly both_superseded: string | null
 }
 
-/** More than any book has. */
-const ALL = 100_000_000
-
 /**
  * Every pair of decisions in force, of one room, that are so alike that one would have been held against the other had it been saved
  * after it, or that superseded the same one; without the pairs that a review is or was about. Of this book and the global one.
  */
-export async function findTwins({ ledger }: Context, onProgress?: (progress: Progress) => void): Promise<Twins[]> {
-  return await ledger.readWithGlobal(async (book, global) => {
-    const projects = new Set([ledger.project_id, ...(await book.memory.projects())])
-    const twins: Twins[] = []
-    for (const id of projects) twins.push(...(await twinsOf(book.memory, id, onProgress)))
-    if (global !== null) twins.push(...(await twinsOf(global.memory, GLOBAL_PROJECT, onProgress)))
-    return twins
-  })
+export async function findTwins(context: Context, onProgress?: (progress: Progress) => void): Promise<Twins[]> {
+  return await lookEverywhere(context, (memory, projectId) => twinsOf(memory, projectId, onProgress))
 }
 
 /**
@@ -42,14 +34,7 @@ export async function findTwins({ ledger }: Context, onProgress?: (progress: Pro
  * it is opened, so two clones that do this open one. Gives those that were put there; what has changed since is left.
  */
 export async function queueTwins(context: Context, twins: readonly Twins[]): Promise<ReadonlySet<Twins>> {
-  const isGlobal = ({ project_id }: Twins) => project_id === GLOBAL_PROJECT
-  const [shared, own] = [twins.filter(isGlobal), twins.filter((pair) => !isGlobal(pair))]
-  const queued: Twins[] = []
-  if (own.length > 0) queued.push(...(await context.ledger.write((book) => queue(context, book, own))))
-  if (shared.length > 0) {
-    queued.push(...(await context.ledger.writeWithGlobal((_own, global) => queue(context, global, shared))))
-  }
-  return new Set(queued)
+  return new Set(await writeEverywhere(context, twins, (book, pairs) => queue(context, book, pairs)))
 }
 
 /** Which two they are, and why somebody should look, for a person. */

@@ -1,28 +1,14 @@
-import { Refusal } from '../../domain/refusal.ts'
 import { decide } from '../../domain/session/decide.ts'
 import { hasEnded, type SessionState } from '../../domain/session/state.ts'
 import { statistics } from '../../domain/session/statistics.ts'
 import type { Finding, LeaseStatus, Progress } from '../../ports/ledger.ts'
 import type { Context } from '../context.ts'
-import { findTwins, messageOf, queueTwins, type Twins } from '../memory/twins.ts'
 import { record, releaseSlot } from '../record.ts'
+import type { Complaint } from './complaint.ts'
+import { examineMemory } from './doctor-memory.ts'
 
 /** Sessions whose two task counts are compared: the latest, live or over. */
 const SESSIONS_COMPARED = 20
-
-/** Something that a person should know of, and what can be done about it. */
-export interface Complaint {
-  readonly check: 'settings' | 'git' | 'lock' | 'record' | 'tasks' | 'store' | 'memory'
-  /** `wrong` wants to be mended; a `note` is worth knowing. */
-  readonly level: 'wrong' | 'note'
-  /** A file, a slot or a session. */
-  readonly where: string
-  readonly message: string
-  /** What to do; `null` where there is nothing to do. */
-  readonly mend: string | null
-  /** What was done about it, where something was. */
-  readonly mended: string | null
-}
 
 /** Mends that were made when the record was opened, because the next write needs a clean end. */
 const MENDED_ON_OPENING: ReadonlySet<Finding['kind']> = new Set([
@@ -33,7 +19,10 @@ const MENDED_ON_OPENING: ReadonlySet<Finding['kind']> = new Set([
 ])
 
 export interface Examination {
-  /** End sessions that were left behind and free their slots; put decisions that met in a merge in the review queue. */
+  /**
+   * End sessions that were left behind and free their slots; put decisions that met in a merge in the review queue, and one of those
+   * that took the place of each other in a ring back in force.
+   */
   readonly fix: boolean
   /** Write back what the store has of records and the working tree lacks. */
   readonly restore: boolean
@@ -44,14 +33,14 @@ export interface Examination {
 export async function examineBook(context: Context, { fix, restore, onProgress }: Examination): Promise<Complaint[]> {
   const locks = await examineLocks(context, fix)
   const tasks = await examineTasks(context)
-  const twins = await examineTwins(context, fix, onProgress)
+  const memory = await examineMemory(context, fix, onProgress)
   const lacking = await examineLacking(context, restore)
   const report = await context.ledger.verify(onProgress)
   const isSame = (a: Finding, b: Finding) => a.where === b.where && a.line === b.line && a.kind === b.kind
   const met = context.ledger.repairs().filter((repair) => !report.findings.some((found) => isSame(found, repair)))
   const told = new Set(lacking.map(({ where }) => where))
   const repairs = met.filter(({ where }) => !told.has(where))
-  return [...locks, ...repairs.map(ofRepair), ...report.findings.map(ofFinding), ...lacking, ...tasks, ...twins]
+  return [...locks, ...repairs.map(ofRepair), ...report.findings.map(ofFinding), ...lacking, ...tasks, ...memory]
 }
 
 /** Locks whose holder is provably gone, or whose session is over or unknown. */
@@ -149,42 +138,6 @@ async function examineTasks({ ledger, clock }: Context): Promise<Complaint[]> {
     }
     return complaints
   })
-}
-
-/** Pairs of decisions that are told one by one; after a merge of two long branches there may be many. */
-const TWINS_TOLD = 50
-
-/** Decisions that met in a merge and were never held against each other: which of them counts, only a person can say. */
-async function examineTwins(
-  context: Context,
-  fix: boolean,
-  onProgress: ((progress: Progress) => void) | undefined,
-): Promise<Complaint[]> {
-  let twins: readonly Twins[]
-  try {
-    twins = await findTwins(context, onProgress)
-  } catch (error) {
-    // The book of all projects may be out of reach; that must not hide what is wrong in this one.
-    if (!(error instanceof Refusal) || error.code !== 'store_unavailable') throw error
-    const { message, hint = null } = error
-    return [{ check: 'store', level: 'wrong', where: 'decisions', message, mend: hint, mended: null }]
-  }
-  const queued = fix && twins.length > 0 ? await queueTwins(context, twins) : new Set()
-  const mended = 'put in the review queue; rutter review shows both'
-  const base = { check: 'memory', level: 'wrong', mend: 'rutter doctor --fix puts them in the review queue.' } as const
-  const complaints = twins.slice(0, TWINS_TOLD).map(
-    (pair): Complaint => ({
-      ...base,
-      where: `decision ${pair.newer.id}`,
-      message: messageOf(pair),
-      mended: queued.has(pair) ? mended : null,
-    }),
-  )
-  const more = twins.slice(TWINS_TOLD)
-  if (more.length === 0) return complaints
-  const message = `${more.length} more pairs of decisions are alike or took the place of the same one`
-  const isMended = more.every((pair) => queued.has(pair))
-  return [...complaints, { ...base, where: 'decisions', message, mended: isMended ? mended : null }]
 }
 
 /** What was met when the book was opened: mended already, or as a switch of branches leaves it. */

@@ -1,6 +1,7 @@
 import { asRefusal } from '../../app/operation.ts'
 import { noBook } from '../../app/operator/book.ts'
-import { type Complaint, examineBook } from '../../app/operator/doctor.ts'
+import type { Complaint } from '../../app/operator/complaint.ts'
+import { examineBook } from '../../app/operator/doctor.ts'
 import type { Cli } from '../command.ts'
 import type { Desk } from '../desk.ts'
 import { answerExamination, foundLines } from '../findings.ts'
@@ -14,12 +15,12 @@ export function registerDoctor(cli: Cli): void {
     .command('doctor', {
       summary: 'look for what is wrong, and mend what is safe to mend',
       details:
-        'Looks at locks that were left behind, records, task counts, decisions that met in a merge, settings, and what git makes of the book. Status 1 while something is wrong.',
+        'Looks at locks that were left behind, records, task counts, decisions that met in a merge, what was learned under another project id, settings, and what git makes of the book. Status 1 while something is wrong.',
       examples: ['rutter doctor', 'rutter doctor --fix', 'rutter doctor --restore'],
     })
     .option(
       '--fix',
-      'end sessions whose process is gone and free their slots; put decisions that met in a merge in the review queue',
+      'end sessions whose process is gone and free their slots; put decisions that met in a merge in the review queue, and one of those that took the place of each other back in force',
     )
     .option('--restore', 'write back records that the store has and the working tree lacks')
   cli.action<[], { fix?: true; restore?: true }>(command, async (desk, _args, { fix = false, restore = false }) => {

@@ -1,12 +1,14 @@
 import { Option } from 'commander'
 import type { Context } from '../../app/context.ts'
-import { listReviews } from '../../app/memory/reviewing.ts'
+import { showsTheSame } from '../../app/memory/review-view.ts'
+import { listReviews, resolveReview, waitingReview } from '../../app/memory/reviewing.ts'
 import type { ReviewView } from '../../app/memory/shapes.ts'
 import { asRefusal, perform } from '../../app/operation.ts'
 import { memoryReview } from '../../app/operations/memory_review.ts'
 import { reviewByPrefix } from '../../app/operator/by-prefix.ts'
 import type { Cli } from '../command.ts'
 import type { Desk } from '../desk.ts'
+import { shortId } from '../memory-text.ts'
 import { Misuse } from '../misuse.ts'
 import type { Out } from '../out.ts'
 import { reviewLines } from '../review-text.ts'
@@ -47,7 +49,8 @@ export function registerReview(cli: Cli): void {
     const context = desk.operator()
     const id = given === undefined ? null : await reviewByPrefix(context, given, project)
     if (id !== null && resolve !== undefined) {
-      const answer = await resolved(context, id, resolve, project)
+      const wanted = { action: 'resolve', id, resolution: resolve, project_id: project }
+      const answer = await perform(memoryReview, context, wanted)
       desk.answer(answer, () => [oneLine(answer.resolved?.message ?? 'Done.'), left(answer.reviews.length)])
       return 0
     }
@@ -65,10 +68,6 @@ export function registerReview(cli: Cli): void {
     )
     return 0
   })
-}
-
-async function resolved(context: Context, id: string, resolution: Resolution, projectId: string | null) {
-  return await perform(memoryReview, context, { action: 'resolve', id, resolution, project_id: projectId })
 }
 
 function left(count: number): string {
@@ -89,8 +88,11 @@ async function goThrough(
       out,
       keys,
       show: (review) => reviewLines(out, review, context.clock.now(), terminalWidth()),
-      resolve: async (id, resolution) =>
-        (await resolved(context, id, resolution, projectId)).resolved?.message ?? 'Done.',
+      current: (id) => waitingReview(context, projectId, id),
+      resolve: async (shown, resolution) => {
+        const wanted = { id: shown.id, resolution, project_id: projectId, governance_token: null, shown }
+        return (await resolveReview(context, wanted)).message ?? 'Done.'
+      },
     })
   } finally {
     keys.close()
@@ -103,20 +105,50 @@ export interface Asking {
   readonly out: Pick<Out, 'line' | 'paint'>
   readonly keys: Pick<Keys, 'next'>
   readonly show: (review: ReviewView) => readonly string[]
-  /** Gives what became of it, or throws. */
-  readonly resolve: (id: string, resolution: Resolution) => Promise<string>
+  /** The review as it stands by now; `null` where it does not wait any more. */
+  readonly current: (id: string) => Promise<ReviewView | null>
+  /** Gives what became of it, or throws; what was decided holds for what was shown, and for nothing else. */
+  readonly resolve: (shown: ReviewView, resolution: Resolution) => Promise<string>
 }
 
 /** Shows each and does with it as the next key says, until all were shown or somebody has had enough. */
-export async function askAbout(reviews: readonly ReviewView[], { out, keys, show, resolve }: Asking): Promise<void> {
-  for (const [i, review] of reviews.entries()) {
-    out.line(`(${i + 1} of ${reviews.length}) ${show(review).join('\n')}`)
-    out.line(`\n${QUESTION}`)
-    const key = await answerOf(keys, out)
-    if (key === 'q') return
-    const resolution = KEYS[key]
-    if (resolution !== undefined) out.line(await attempt(() => resolve(review.id, resolution)))
-    out.line()
+export async function askAbout(reviews: readonly ReviewView[], asking: Asking): Promise<void> {
+  const { out, keys, show, current } = asking
+  for (const [i, { id }] of reviews.entries()) {
+    // What was decided about one may have changed the next.
+    let review = await current(id)
+    if (review === null) out.line(`(${i + 1} of ${reviews.length}) Review ${shortId(id)} does not wait any more.\n`)
+    while (review !== null) {
+      out.line(`(${i + 1} of ${reviews.length}) ${show(review).join('\n')}`)
+      out.line(`\n${QUESTION}`)
+      const key = await answerOf(keys, out)
+      if (key === 'q') return
+      const resolution = KEYS[key]
+      review = resolution === undefined ? null : await decide(review, resolution, asking)
+      out.line()
+    }
+  }
+}
+
+/** Gives the review once more where something else is to be decided by now. */
+async function decide(
+  shown: ReviewView,
+  resolution: Resolution,
+  { out, current, resolve }: Asking,
+): Promise<ReviewView | null> {
+  try {
+    out.line(oneLine(await resolve(shown, resolution)))
+    return null
+  } catch (error) {
+    // What cannot be decided about one, since somebody else did meanwhile, is no reason to leave the others.
+    const { message, hint } = asRefusal(error)
+    const now = await current(shown.id)
+    if (now === null || showsTheSame(shown, now)) {
+      out.line(oneLine(hint === undefined ? message : `${message} ${hint}`))
+      return null
+    }
+    out.line(`${oneLine(message)} It is shown again.`)
+    return now
   }
 }
 
@@ -126,15 +158,5 @@ async function answerOf(keys: Pick<Keys, 'next'>, out: Pick<Out, 'line'>): Promi
     const key = (await keys.next()) ?? 'q'
     if (Object.hasOwn(KEYS, key) || key === 'n' || key === 'q') return key
     out.line(`There is no key "${oneLine(key)}" here: s, k, d, n or q.`)
-  }
-}
-
-/** What cannot be decided about one, since somebody else did meanwhile, is no reason to leave the others. */
-async function attempt(work: () => Promise<string>): Promise<string> {
-  try {
-    return oneLine(await work())
-  } catch (error) {
-    const { message, hint } = asRefusal(error)
-    return oneLine(hint === undefined ? message : `${message} ${hint}`)
   }
 }

@@ -70,8 +70,9 @@ export function titleOf(artifact: Artifact): string | null {
 
 /**
  * An artifact is the fold of the facts about it, from whichever streams they come. Facts are taken in the order of their time and
- * id, so every copy of a book that holds the same records makes the same of them. Of two that were retired by each other the one
- * that was retired first is superseded, and the other is not. `undefined` while nobody has saved it.
+ * id, so every copy of a book that holds the same records makes the same of them. Of two that gave way to each other the one that did
+ * so first is superseded, and the other is not; a longer ring is seen by nobody who looks at one artifact (`ringsAmong`). `undefined`
+ * while nobody has saved it.
  */
 export function foldArtifact(id: string, facts: readonly MemoryEvent[]): Artifact | undefined {
   const ordered = inOrder(facts)
@@ -96,6 +97,7 @@ export function foldArtifact(id: string, facts: readonly MemoryEvent[]): Artifac
     if (event.type === 'decision.saved' && event.data.supersedes === id) giveWay(event.data.artifact_id)
     if (event.type === 'decision.retired' && event.data.superseded_by === id) beaten.add(event.data.artifact_id)
     if (!('artifact_id' in event.data) || event.data.artifact_id !== id) continue
+    if (event.type === 'decision.saved' && event.data.supersedes !== null) beaten.add(event.data.supersedes)
     if (event.type === 'artifact.forgotten') forgotten = true
     if (event.type === 'decision.retired') giveWay(event.data.superseded_by)
     if (event.type === 'review.opened' || event.type === 'review.resolved') continue

@@ -89,6 +89,9 @@ export const memoryEventSchemas = {
     resolution: z.enum(RESOLUTIONS),
     /** The decision that it became, or that it left in force. */
     artifact_id: maybeText,
+    /** What it was held against, and how like that it was, where that had taken the place of the candidate since it was opened. */
+    candidate_id: text.optional(),
+    similarity: z.number().optional(),
   }),
   /** It gave way to another without a new text: two that met in a merge, or one that was said again to take its place. */
   'decision.retired': z.object({ artifact_id: text, ...place, superseded_by: text }),

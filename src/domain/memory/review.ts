@@ -11,6 +11,7 @@ export interface Review extends Room {
   /** `null` once it was forgotten. */
   readonly decision: DecisionText | null
   readonly content_hash: string
+  /** The one that it was like; once it was resolved, the one that it was held against then. */
   readonly candidate_id: string
   readonly similarity: number
   readonly reason: ReviewReason
@@ -41,8 +42,8 @@ export function foldReview(id: string, facts: readonly MemoryEvent[]): Review | 
     origin,
     decision: forgotten ? null : decision,
     content_hash,
-    candidate_id,
-    similarity,
+    candidate_id: end?.data.candidate_id ?? candidate_id,
+    similarity: end?.data.similarity ?? similarity,
     reason,
     summary_id,
     status: end === undefined && !forgotten ? 'open' : 'resolved',

@@ -1,4 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { forget } from '../../../src/app/memory/forgetting.ts'
+import { resolveReview, waitingReview } from '../../../src/app/memory/reviewing.ts'
+import type { ReviewView } from '../../../src/app/memory/shapes.ts'
+import { findTwins } from '../../../src/app/memory/twins.ts'
 import { refusalOf, testBook } from '../../support/book.ts'
 import { decisionOf, eventsOf, type Saver, saver, summaryOf, words } from '../../support/memory-makers.ts'
 
@@ -28,9 +32,12 @@ describe('the review queue', () => {
         session_id: null,
         reason: 'similar',
         similarity: 7 / 13,
-        decision: { title: HALF, rationale: '', owner: 'pia', date: '2026-11-21', confidence: 0.3 },
+        decision: {
+          ...{ id: null, in_force: false, in_place_of: null, title: HALF, rationale: '' },
+          ...{ owner: 'pia', date: '2026-11-21', confidence: 0.3 },
+        },
         candidate: {
-          ...{ id: known, in_force: true, title: KNOWN, rationale: '' },
+          ...{ id: known, in_force: true, in_place_of: null, title: KNOWN, rationale: '' },
           ...{ owner: 'olga', date: '2026-11-21', confidence: 1 },
         },
         resolutions: ['supersede', 'keep_both', 'discard'],
@@ -150,15 +157,18 @@ describe('a review that is resolved', () => {
     expect(await agent.inForce()).toEqual(inForce)
   })
 
-  test('takes the place of what is in force by then, where its candidate was superseded meanwhile', async () => {
+  test.each([
+    [
+      'supersede',
+      (title: string, heir: string) => `"${HALF}" (${title}) is in force, in the place of "${KNOWN}" (${heir}).`,
+    ],
+    ['keep_both', (title: string, heir: string) => `Both are in force: "${HALF}" (${title}) and "${KNOWN}" (${heir}).`],
+    ['discard', (_title: string, heir: string) => `Discarded: "${HALF}" is not in force; "${KNOWN}" (${heir}) stays.`],
+  ])('as %s says which is in force by title and id', async (resolution, message) => {
     const agent = saver()
     const { review, known } = await waiting(agent)
-    const heir = await agent.decide(`${words(9)} heir`)
-    expect(heir.candidate_id).toBe(known)
-    expect(await agent.reviews()).toMatchObject([{ candidate: { id: known, in_force: false } }])
-    const result = await agent.resolve(review, 'supersede')
-    expect(result).toMatchObject({ status: 'saved', dedup_outcome: 'supersede', candidate_id: heir.artifact_id })
-    expect(await agent.inForce()).toEqual([result?.artifact_id])
+    const result = await agent.resolve(review, resolution)
+    expect(result?.message).toBe(message(String(result?.artifact_id), String(known)))
   })
 
   test('in global scope is resolved from any project that shares it', async () => {
@@ -173,6 +183,79 @@ describe('a review that is resolved', () => {
     expect(await one.inForce('*')).toEqual([result?.artifact_id])
     expect(await one.reviews()).toEqual([])
     expect(await one.artifact(result?.artifact_id ?? null, '*')).toMatchObject({ origin: { project_id: 'one' } })
+  })
+})
+
+describe('a review whose candidate was superseded meanwhile', () => {
+  const HEIR = `${words(9)} heir`
+
+  async function overtaken() {
+    const book = testBook()
+    const agent = saver(book)
+    const { review, known } = await waiting(agent)
+    const [shown] = await agent.reviews()
+    book.clock.advance(1000)
+    const heir = await agent.decide(HEIR)
+    expect(heir.candidate_id).toBe(known)
+    return { book, agent, review, known, heir: heir.artifact_id, shown: shown as ReviewView }
+  }
+
+  test('shows what is in force in its place, and how like that it is', async () => {
+    const { agent, known, heir } = await overtaken()
+    expect(await agent.reviews()).toMatchObject([
+      { similarity: 7 / 13, candidate: { id: heir, title: HEIR, in_force: true, in_place_of: known } },
+    ])
+    const last = await agent.decide(decisionOf('x y z', { supersedes: heir }))
+    expect(await agent.reviews()).toMatchObject([
+      { similarity: 0, candidate: { id: last.artifact_id, title: 'x y z', in_place_of: known } },
+    ])
+  })
+
+  test('takes the place of what it shows, and says so', async () => {
+    const { agent, review, known, heir } = await overtaken()
+    const result = await agent.resolve(review, 'supersede')
+    expect(result).toMatchObject({
+      status: 'saved',
+      dedup_outcome: 'supersede',
+      candidate_id: heir,
+      message: `"${HALF}" (${result?.artifact_id}) is in force, in the place of "${HEIR}" (${heir}), which took the place of ${known} since.`,
+    })
+    expect(await agent.inForce()).toEqual([result?.artifact_id])
+  })
+
+  test('is not asked about again by the doctor once both are kept', async () => {
+    const { agent, review, heir } = await overtaken()
+    const kept = await agent.resolve(review, 'keep_both')
+    expect((await agent.inForce()).sort()).toEqual([heir, kept?.artifact_id].sort())
+    expect(await findTwins(agent.context)).toEqual([])
+  })
+
+  test.each(['supersede', 'keep_both', 'discard'] as const)(
+    'is not resolved as %s by somebody who saw it before that',
+    async (resolution) => {
+      const { book, agent, review: id, known, heir, shown } = await overtaken()
+      await agent.settle()
+      const before = eventsOf(book.layout).length
+      const answer = { id: String(id), resolution, project_id: null, governance_token: null }
+      const refusal = await refusalOf(resolveReview(agent.context, { ...answer, shown }))
+      expect(refusal.message).toContain(`"${HEIR}" (${heir}) took the place of ${known}`)
+      expect(refusal.body.hint).toContain('rutter review')
+      expect(eventsOf(book.layout)).toHaveLength(before)
+      const now = await waitingReview(agent.context, null, String(id))
+      expect(await resolveReview(agent.context, { ...answer, shown: now as ReviewView })).toMatchObject({
+        status: 'saved',
+      })
+      expect(await waitingReview(agent.context, null, String(id))).toBeNull()
+    },
+  )
+
+  test('shows the candidate as it was, out of force, where what superseded it was forgotten', async () => {
+    const { agent, review, known, heir } = await overtaken()
+    await forget(agent.context, { id: String(heir), project_id: null }, { purge: false })
+    expect(await agent.reviews()).toMatchObject([{ candidate: { id: known, in_force: false, in_place_of: null } }])
+    const result = await agent.resolve(review, 'supersede')
+    expect(result).toMatchObject({ dedup_outcome: 'new', message: expect.stringContaining('nothing gave way') })
+    expect(await agent.inForce()).toEqual([result?.artifact_id])
   })
 })
 

@@ -1,5 +1,3 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { findTwins, queueTwins } from '../../../src/app/memory/twins.ts'
 import { memoryReview } from '../../../src/app/operations/memory_review.ts'
@@ -7,6 +5,7 @@ import { examineBook } from '../../../src/app/operator/doctor.ts'
 import { isInForce } from '../../../src/domain/memory/artifact.ts'
 import type { BookLayout } from '../../../src/log/layout.ts'
 import { testBook } from '../../support/book.ts'
+import { pull as pullRecords } from '../../support/pull.ts'
 import { type Learner, learner } from './learned.ts'
 
 const REASON = 'Each line can be read alone, and tools know it.'
@@ -25,13 +24,8 @@ function twoClones(): [Learner, Learner] {
 const layoutOf = ({ book }: Learner): BookLayout => book.layout
 
 /** What `git pull` brings. */
-function pull(to: Learner, from: Learner, layout: (of: Learner) => BookLayout = layoutOf): void {
-  const [source, target] = [layout(from).folder('memory'), layout(to).folder('memory')]
-  mkdirSync(target, { recursive: true })
-  for (const name of readdirSync(source)) {
-    const [theirs, mine] = [join(source, name), join(target, name)]
-    if (!existsSync(mine) || statSync(mine).size < statSync(theirs).size) copyFileSync(theirs, mine)
-  }
+function pull(to: Learner, from: Learner, layout = layoutOf): void {
+  pullRecords(layout(to).folder('memory'), layout(from).folder('memory'))
 }
 
 const doctor = async ({ context }: Learner, fix = false) =>
@@ -110,6 +104,76 @@ test.each([
   await me.resolve(String(review?.id), resolution)
   expect((await inForce(me)).sort()).toEqual([...stays(newer, older)].sort())
   expect(await doctor(me)).toEqual([])
+})
+
+/** Two that met in a merge and wait in the queue. */
+async function queued() {
+  const [me, them] = twoClones()
+  const older = await me.decide(...ONE)
+  const newer = await them.decide(...OTHER)
+  pull(me, them)
+  await doctor(me, true)
+  const [review] = await queueOf(me)
+  const resolve = async (resolution: string) =>
+    (await me.context.call(memoryReview, { action: 'resolve', id: review?.id, resolution })).resolved
+  return { me, older, newer, review, resolve }
+}
+
+test.each([
+  ['supersede', (newer: string, older: string) => `${newer} is in force; ${older} gave way to it.`],
+  ['discard', (newer: string, older: string) => `${older} is in force; ${newer} gave way to it.`],
+  ['keep_both', (newer: string, older: string) => `Both stay in force: ${newer} and ${older}.`],
+])('says by title and id which one is in force and which one gave way: %s', async (resolution, message) => {
+  const { older, newer, resolve } = await queued()
+  const result = await resolve(resolution)
+  expect(result?.message).toBe(message(`"${OTHER[0]}" (${newer})`, `"${ONE[0]}" (${older})`))
+  expect(await resolve(resolution)).toMatchObject({ artifact_id: result?.artifact_id })
+})
+
+test.each([
+  ['supersede', (heir: string) => [heir]],
+  ['discard', (_heir: string, older: string) => [older]],
+  ['keep_both', (heir: string, older: string) => [heir, older]],
+])(
+  'lets what took the place of the newer one since stand for it, where a person says %s',
+  async (resolution, stays) => {
+    const { me, older, newer, resolve } = await queued()
+    const heir = await me.decide('Log nothing at all', 'Nobody ever looked.', { supersedes: newer })
+    expect(await queueOf(me)).toMatchObject([
+      {
+        similarity: 0,
+        decision: { id: heir, title: 'Log nothing at all', in_force: true, in_place_of: newer },
+        candidate: { id: older, in_force: true, in_place_of: null },
+      },
+    ])
+    await resolve(resolution)
+    expect((await inForce(me)).sort()).toEqual([...stays(heir, older)].sort())
+    expect(await doctor(me)).toEqual([])
+  },
+)
+
+test.each(['supersede', 'discard', 'keep_both'])(
+  'leaves what took the place of both in force, where a person says %s',
+  async (resolution) => {
+    const { me, older, newer, resolve } = await queued()
+    const heir = await me.decide('Log nothing at all', 'Nobody ever looked.', { supersedes: newer })
+    await me.decide('Log nothing at all', 'Nobody ever looked.', { supersedes: older })
+    const result = await resolve(resolution)
+    expect(result).toMatchObject({ artifact_id: heir, message: expect.stringContaining('nothing gave way') })
+    expect(await inForce(me)).toEqual([heir])
+    expect(await queueOf(me)).toEqual([])
+  },
+)
+
+test('takes a text that waits out of force again, where another clone let it in and a person discards it', async () => {
+  const [me, them] = twoClones()
+  const older = await me.decide(...ONE)
+  const waits = await me.decide(...OTHER)
+  const newer = await them.decide(...OTHER)
+  pull(me, them)
+  expect(await queueOf(me)).toMatchObject([{ id: waits, decision: { id: newer, in_force: true } }])
+  await me.resolve(waits, 'discard')
+  expect(await inForce(me)).toEqual([older])
 })
 
 test('says nothing of two that were held against each other in one book', async () => {

@@ -13,14 +13,14 @@ const recorded = (at: number, id: string, event: object) =>
     ...event,
   }) as MemoryEvent
 
-const saved = (id: string) =>
-  recorded(0, `saved-${id}`, {
+const saved = (id: string, at = 0, supersedes: string | null = null) =>
+  recorded(at, `saved-${id}`, {
     type: 'decision.saved',
     data: {
       artifact_id: id,
       ...place,
       ...{ title: id, rationale: '', owner: 'o', date: '2026-11-21', confidence: 1 },
-      ...{ content_hash: id, supersedes: null, similarity: null, summary_id: null },
+      ...{ content_hash: id, supersedes, similarity: null, summary_id: null },
     },
   })
 const retired = (at: number, eventId: string, id: string, by: string) =>
@@ -59,6 +59,13 @@ describe('two decisions that were retired by each other', () => {
         expect([a, b]).toEqual([fold('a', events), fold('b', events)])
       }),
     )
+  })
+
+  test('are told apart as well where one was saved in the place of the other', () => {
+    const all = [saved('a'), saved('b', 1, 'a'), retired(2, 'e1', 'b', 'a')]
+    expect([fold('a', all), fold('b', all)].map((one) => one?.superseded_by)).toEqual([['b'], []])
+    const before = [saved('a'), retired(0.5, 'e0', 'b', 'a'), saved('b', 1, 'a')]
+    expect([fold('a', before), fold('b', before)].map((one) => one?.superseded_by)).toEqual([[], ['a']])
   })
 
   test('are as they were before once the stream with the other half is gone', () => {
