@@ -2,7 +2,7 @@ import type { Ancestor, Lineage } from '../app/memory/lineage.ts'
 import { RESOLVED } from '../app/memory/phrases.ts'
 import { marked, markedLines } from './comparison.ts'
 import { ago, when } from './format.ts'
-import { paragraph, shortId, smallPrint } from './memory-text.ts'
+import { paragraph, shortId, smallPrint, titled } from './memory-text.ts'
 import type { Out } from './out.ts'
 import { oneLine } from './text.ts'
 import { wordDiff } from './word-diff.ts'
@@ -37,19 +37,24 @@ function ancestorLines(
   width: number | null,
 ): string[] {
   const { id, text, saved_at, superseded_by, forgotten, sessions } = decision
-  const state = forgotten
-    ? out.paint('gray', 'forgotten')
+  const [state, colour] = forgotten
+    ? (['forgotten', 'gray'] as const)
     : in_force
-      ? out.paint('green', 'in force')
-      : out.paint('yellow', `superseded by ${superseded_by.map(shortId).join(' and ')}`)
+      ? (['in force', 'green'] as const)
+      : ([`superseded by ${superseded_by.map(shortId).join(' and ')}`, 'yellow'] as const)
   const replaced =
     before.length === 0 ? '' : `, in the place of ${before.map((one) => shortId(one.decision.id)).join(' and ')}`
-  const head = `${out.paint('bold', shortId(id))}  ${when(saved_at)}  ${state}${replaced}${isAsked ? '  <- asked for' : ''}`
-  if (text === null) return [head, `${INDENT}(its text was forgotten)`]
+  const title: Parameters<typeof titled>[2] = [
+    { text: `${when(saved_at)} · `, look: [] },
+    { text: state, look: colour },
+    { text: `${replaced}${isAsked ? ' <- asked for' : ''}`, look: [] },
+  ]
+  const head = titled(out, { text: shortId(id), look: 'bold' }, title, width)
+  if (text === null) return [...head, `${INDENT}(its text was forgotten)`]
   const earlier = before.find((one) => one.decision.text !== null)?.decision.text
   const summaries = produced_by.map(({ objective }) => objective).filter((objective) => objective !== null)
   return [
-    head,
+    ...head,
     ...changed(out, earlier?.title ?? null, text.title, width),
     ...changed(out, earlier?.rationale ?? null, text.rationale, width),
     ...smallPrint(

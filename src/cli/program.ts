@@ -138,7 +138,7 @@ function explain(error: unknown, command: string, out: Out, isJson: boolean): nu
   return isMisuse ? MISUSED : REFUSED
 }
 
-/** What a person can do, where the hint of the refusal is one for agents. */
+/** What a person can do, where a refusal does not say it or says it to agents. */
 const HINTS: Readonly<Record<string, string>> = {
   no_active_session: 'An agent begins a session with session_initialize, a command with rutter run.',
   ambiguous_session: 'Name one by its id.',
@@ -147,9 +147,13 @@ const HINTS: Readonly<Record<string, string>> = {
   session_locked: 'Wait for it, end it with rutter stop, or take another slot with --slot.',
 }
 
+/** Names of tools and of their arguments have underscores: only an agent can do what a hint says that has one. */
+const FOR_AGENTS = /\b[a-z]+(_[a-z]+)+\b/
+
 function refusalBody(error: unknown) {
   const { body } = asRefusal(error)
-  const hint = HINTS[body.code] ?? body.hint?.replaceAll('session_list', 'rutter sessions')
+  const given = body.hint?.replaceAll('session_list', 'rutter sessions')
+  const hint = given === undefined || FOR_AGENTS.test(given) ? (HINTS[body.code] ?? given) : given
   return hint === undefined ? body : { ...body, hint }
 }
 

@@ -16,8 +16,18 @@ export interface ArtifactFilter {
   readonly kinds?: readonly ArtifactKind[] | undefined
   readonly scope?: Scope | undefined
   readonly focus?: string | undefined
+  /** Only what has an id that begins so. Costs what it gives, however much there is. */
+  readonly id_prefix?: string | undefined
   /** Only what is in force; everything, tombstones too, where it is `false`. */
   readonly in_force: boolean
+  readonly limit: number
+}
+
+export interface ReviewFilter {
+  readonly project_id: string
+  readonly status?: Review['status'] | undefined
+  /** As for artifacts. */
+  readonly id_prefix?: string | undefined
   readonly limit: number
 }
 
@@ -59,7 +69,7 @@ export interface MemoryReader {
   artifacts(filter: ArtifactFilter): Promise<Artifact[]>
   review(projectId: string, id: string): Promise<Review | undefined>
   /** Oldest first, as a queue is. */
-  reviews(filter: { project_id: string; status?: Review['status'] | undefined; limit: number }): Promise<Review[]>
+  reviews(filter: ReviewFilter): Promise<Review[]>
   approval(id: string): Promise<Approval | undefined>
   /** Every project of which something is known. */
   projects(): Promise<string[]>

@@ -41,6 +41,7 @@ test('takes the text out of the whole book with --purge, once the session is ove
   const refused = await rutter(['forget', id, '--purge', '--yes', '--json'], { cwd, env })
   expect(refused.status).toBe(1)
   expect(refused.json()).toMatchObject({ error: { code: 'session_locked', locked_by: agent.session_id } })
+  expect(refused.stderr).toContain(`end it with: rutter stop ${agent.session_id}`)
   await agent.call('session_update', { status: 'stopped' })
   await agent.close()
   expect(text()).toContain('heliotrope')
@@ -50,6 +51,52 @@ test('takes the text out of the whole book with --purge, once the session is ove
   expect(purged.stdout).toContain('history')
   expect(text().toLowerCase()).not.toContain('heliotrope')
   expect(await rutter(['verify'], { cwd, env })).toMatchObject({ status: 0 })
+})
+
+test('takes it out of the record of a session that was left behind, which can be gone on with', async () => {
+  const { cwd, env, agent, id, text } = await bookWithDecision()
+  await agent.close()
+  const purged = await rutter(['forget', id, '--purge', '--yes', '--json'], { cwd, env })
+  expect(purged.json()).toMatchObject({ purged: { lines: 1, records: 1, is_scrubbed: true } })
+  expect(text().toLowerCase()).not.toContain('heliotrope')
+  expect(await rutter(['verify'], { cwd, env })).toMatchObject({ status: 0 })
+
+  const next = await startAgent(cwd, { slot: 'other' })
+  const { session_id } = agent
+  expect(await next.call('session_update', { session_id, current_task_id: 'H-2' })).toMatchObject({
+    session_id,
+    status: 'running',
+    active: true,
+  })
+  await next.call('session_update', { session_id, status: 'stopped' })
+  expect((await rutter(['show', session_id], { cwd, env })).stdout).toMatch(/task H-2 started/)
+  expect(text().toLowerCase()).not.toContain('heliotrope')
+  expect(await rutter(['verify'], { cwd, env })).toMatchObject({ status: 0 })
+})
+
+test('takes the beginning of an id, and refuses one that is too short or that several have', async () => {
+  const { cwd, env, agent, id } = await bookWithDecision()
+  const summary = (objective: string) =>
+    agent.call('save_session', {
+      session: {
+        objective,
+        actions_taken: [],
+        decisions_made: [],
+        open_items: [],
+        next_actions: [],
+        save_scope: 'project',
+      },
+    })
+  const { artifact_id: first } = await summary('Sail')
+  const { artifact_id: second } = await summary('Land')
+  const short = await rutter(['forget', id.slice(0, 3), '--yes', '--json'], { cwd, env })
+  expect(short.json()).toMatchObject({ error: { code: 'artifact_not_found', nearest: [id] } })
+  expect(short.stderr).toContain('at least 4 characters')
+  // Ids made of the time begin alike within the minute.
+  const both = await rutter(['forget', String(first).slice(0, 8), '--yes', '--json'], { cwd, env })
+  expect(both.status).toBe(1)
+  expect(both.json()).toMatchObject({ error: { candidates: [{ id: second, title: 'Land' }, { id: first }] } })
+  expect((await rutter(['forget', id.slice(0, 8).toUpperCase(), '--yes'], { cwd, env })).stdout).toContain(id)
 })
 
 test('refuses an unknown id with the nearest, and says in --help what is not undone', async () => {

@@ -62,6 +62,28 @@ describe('rutter search', () => {
     expect((await run('search', 'gateway', '--project', 'other')).stdout).toContain(`repository's own is "atlas"`)
   })
 
+  it('says how many more there are than it shows', async () => {
+    for (const word of ['harbour', 'lantern', 'compass']) {
+      await agent.call(savePattern, { pattern: aPattern(`Gateway day ${word}`) })
+    }
+    const { stdout } = await run('search', 'gateway', '--limit', '2')
+    expect(stdout).toContain('Not shown: 1 more that fit less well. --limit shows up to 50.')
+    expect((await run('search', 'gateway', '--limit', '2', '--json')).json()).toMatchObject({ more: 1, or_more: false })
+    expect((await run('search', 'gateway', '--limit', '3')).stdout).not.toContain('Not shown')
+  })
+
+  it('names the projects that are known to whoever names none of them', async () => {
+    expect((await run('search', 'gateway', '--project', 'nix')).stdout).toContain('This book knows no other.')
+    await decide('Say it elsewhere', {}, { project_id: 'harbour' })
+    for (const args of [['search', 'gateway'], ['decisions'], ['patterns']]) {
+      const { status, stdout } = await run(...args, '--project', 'nix')
+      expect(status).toBe(0)
+      expect(stdout).toContain('Nothing is known of project "nix"; this repository\'s own is "atlas".')
+      expect(stdout).toContain('Others that this book knows: harbour.')
+      expect((await run(...args, '--project', 'harbour')).stdout).not.toContain('known')
+    }
+  })
+
   it('finds nothing with status 0, and takes no kind that is none', async () => {
     const none = await run('search', 'heliotrope')
     expect([none.status, none.stdout]).toEqual([0, 'Nothing was found for "heliotrope".\n'])
@@ -138,7 +160,7 @@ describe('rutter decisions', () => {
       ['global', null, ['in_force']],
     ])
     const all = await run('decisions', '--all')
-    expect(all.stdout).toContain(`${old.slice(0, 8)}  ${OLD}  superseded by ${fresh.slice(0, 8)}`)
+    expect(all.stdout).toContain(`${old.slice(0, 8)}  ${OLD} · superseded by ${fresh.slice(0, 8)}`)
   })
 
   it('marks one that was forgotten, without its text', async () => {
@@ -153,7 +175,13 @@ describe('rutter decisions', () => {
   it('says that there are more than it shows', async () => {
     await decide('One')
     await decide('Another', { rationale: 'For other reasons.' })
-    expect((await run('decisions', '--limit', '1')).stdout).toContain('There are more in: project')
+    await decide('A third thing', { rationale: 'Nobody knows why, and nobody asks.' })
+    expect((await run('decisions', '--limit', '1')).stdout).toContain('Not shown: 2 more in scope project.')
+    expect((await run('decisions', '--limit', '1', '--json')).json()).toMatchObject({
+      truncated_scopes: ['project'],
+      left_out: [{ scope: 'project', count: 2, or_more: false }],
+    })
+    expect((await run('decisions', '--limit', '3')).stdout).not.toContain('Not shown')
   })
 
   it('tells the whole line of a decision from either end, by the beginning of its id', async () => {

@@ -1,5 +1,11 @@
 import { once } from 'node:events'
+import { copyFileSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { Out } from '../../src/cli/out.ts'
+import { timelineLines } from '../../src/cli/timeline.ts'
+import type { RecordedEvent } from '../../src/domain/event.ts'
 import { outcome, rutter, scratchBook, start, startAgent, written } from '../support/cli.ts'
 
 /** An agent with a little of everything behind it. */
@@ -68,6 +74,117 @@ describe('rutter status', () => {
     await agent.call('session_update', { status: 'stopped' })
     const { stdout } = await rutter(['status'], { cwd })
     expect(stdout).toContain(`rutter show ${agent.session_id}`)
+  })
+})
+
+describe('a session whose process is gone', () => {
+  const WORDS = 'running, but its process is gone'
+
+  it('is told of in the same words by all who tell of it, and keeps its status for programs', async () => {
+    const cwd = scratchBook()
+    const agent = await startAgent(cwd)
+    await startAgent(cwd, { slot: 'other' })
+    await agent.close()
+    const id = agent.session_id
+    for (const args of [['status'], ['show', id], ['stats', id]]) {
+      expect((await rutter(args, { cwd })).stdout).toContain(WORDS)
+    }
+    const lines = (await rutter(['sessions'], { cwd })).stdout.split('\n').filter((line) => line.startsWith('20'))
+    expect(lines).toEqual([expect.stringMatching(/ {2}running$/), `${id}  ${WORDS}`])
+    const left = { session_id: id, status: 'running', gone: 'process_gone' }
+    expect((await rutter(['show', id, '--json'], { cwd })).json()).toMatchObject({ session: left })
+    expect((await rutter(['stats', id, '--json'], { cwd })).json()).toMatchObject(left)
+    const kept = { status: 'running', gone: null }
+    expect((await rutter(['sessions', '--json'], { cwd })).json()).toMatchObject({ sessions: [kept, left] })
+  })
+
+  it('is just what it ended as, once it is over', async () => {
+    const cwd = scratchBook()
+    const agent = await startAgent(cwd)
+    await agent.close()
+    const stopped = await rutter(['stop', agent.session_id], { cwd })
+    expect(stopped.status).toBe(0)
+    expect((await rutter(['show'], { cwd })).stdout).toMatch(/status +stopped \(stopped by operator\)$/m)
+    expect((await rutter(['stats', '--json'], { cwd })).json()).toMatchObject({ status: 'stopped', gone: null })
+  })
+
+  it('is one that nobody has here, where only the record came from elsewhere', async () => {
+    const cwd = scratchBook()
+    const agent = await startAgent(cwd)
+    const there = scratchBook()
+    const record = join('.bot', 'workspace', 'sessions', `${agent.session_id}.jsonl`)
+    mkdirSync(join(there, '.bot', 'workspace', 'sessions'), { recursive: true })
+    copyFileSync(join(cwd, record), join(there, record))
+    expect((await rutter(['show'], { cwd: there })).stdout).toContain('running elsewhere, or left behind')
+  })
+})
+
+describe('the id of a session', () => {
+  it('may be given by its beginning, wherever one is named', async () => {
+    const cwd = scratchBook()
+    const { session_id } = await startAgent(cwd)
+    const beginning = session_id.slice(0, -3)
+    const named = [['show'], ['stats'], ['pause'], ['resume'], ['stop'], ['tail', '--lines', '1']]
+    for (const [command, ...options] of named) {
+      const { status, stdout } = await rutter([String(command), beginning, ...options], { cwd })
+      expect([command, status]).toEqual([command, 0])
+      if (command !== 'tail') expect(stdout).toContain(session_id)
+    }
+  })
+
+  it('is refused where several begin so, which are listed, and where it is too short to mean one', async () => {
+    const cwd = scratchBook()
+    const one = await startAgent(cwd)
+    const other = await startAgent(cwd, { slot: 'other' })
+    for (const args of [
+      ['show', '2026'],
+      ['stop', '2026'],
+      ['whisper', '2026', 'hello'],
+    ]) {
+      const { status, stderr } = await rutter(
+        args.map((arg) => arg.replace('2026', one.session_id.slice(0, 4))),
+        { cwd },
+      )
+      expect(status).toBe(1)
+      expect(stderr).toContain(`${one.session_id} (running, slot "default")`)
+      expect(stderr).toContain(`${other.session_id} (running, slot "other")`)
+    }
+    const short = await rutter(['stop', one.session_id.slice(0, 3), '--json'], { cwd })
+    expect(short.json()).toMatchObject({ error: { code: 'session_not_found' } })
+    expect(short.stderr).toContain('at least 4 characters')
+    expect((await rutter(['stop', ''], { cwd })).status).toBe(1)
+    expect((await rutter(['sessions', '--status', 'running', '--json'], { cwd })).json()).toMatchObject({
+      sessions: [{}, {}],
+    })
+  })
+})
+
+describe('a line of a timeline', () => {
+  const out = { paint: (_style: unknown, text: string) => text } as Out
+  const event = (message: string) =>
+    ({
+      at: '2026-11-21T22:23:05.123Z',
+      type: 'task.failed',
+      data: { task_id: 'H-1', error: { message, kind: null, detail: null }, consecutive_failures: 1 },
+    }) as unknown as RecordedEvent
+
+  it('goes on below its first word where it is longer than the terminal is wide', () => {
+    const lines = timelineLines(out, event('the database is locked by another process'), '  ', 41)
+    expect(lines).toEqual(['  22:23:05  task H-1 failed: the database', '            is locked by another process'])
+    expect(timelineLines(out, event('x'.repeat(200)), '', null)).toHaveLength(1)
+  })
+
+  it('is as wide as the terminal at most, whatever was said', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'grapheme-ascii', maxLength: 300 }),
+        fc.integer({ min: 20, max: 120 }),
+        (text, width) => {
+          for (const line of timelineLines(out, event(text), '  ', width))
+            expect(line.length).toBeLessThanOrEqual(width)
+        },
+      ),
+    )
   })
 })
 

@@ -71,8 +71,8 @@ describe('rutter whisper', () => {
     const cwd = scratchBook()
     const agent = await startAgent(cwd)
     const { status, stderr } = await rutter(['whisper', agent.session_id, ''], { cwd })
-    expect(status).toBe(1)
-    expect(stderr).toContain('instruction')
+    expect(status).toBe(2)
+    expect(stderr).toContain('rutter whisper: There is nothing to whisper')
   })
 })
 
@@ -112,6 +112,17 @@ describe('rutter pause, resume and stop', () => {
     expect((await rutter(['status'], { cwd })).stdout).toContain('circuit open')
     expect((await rutter(['resume', agent.session_id], { cwd })).stdout).toContain('its circuit is closed')
     expect(await agent.call('session_update', { current_task_id: 'H-1' })).toMatchObject({ current_task_id: 'H-1' })
+  })
+
+  it('say that nobody is told now where the process of the session is gone', async () => {
+    const cwd = scratchBook()
+    const agent = await startAgent(cwd)
+    await agent.close()
+    for (const name of ['pause', 'resume']) {
+      const { status, stdout } = await rutter([name, agent.session_id], { cwd })
+      expect(status).toBe(0)
+      expect(stdout).toContain('No process holds the session now; whoever goes on with it is told')
+    }
   })
 
   it('refuse to wake a session that is over', async () => {

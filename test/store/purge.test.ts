@@ -6,13 +6,15 @@ import { expect, onTestFinished, test } from 'vitest'
 import { forget } from '../../src/app/memory/forgetting.ts'
 import { sessionInitialize } from '../../src/app/operations/session_initialize.ts'
 import { sessionUpdate } from '../../src/app/operations/session_update.ts'
+import { steeringHeartbeat } from '../../src/app/operations/steering_heartbeat.ts'
+import { whisper } from '../../src/app/operator/whisper.ts'
 import { isInForce } from '../../src/domain/memory/artifact.ts'
 import { type Disk, nodeDisk } from '../../src/log/disk.ts'
 import { lineHash } from '../../src/log/line.ts'
 import { rewritten } from '../../src/log/rewrite.ts'
 import { type Learner, learner } from '../app/memory/learned.ts'
 import { damage, linesOf, plainSteps, verify, walk, write } from '../log/records.ts'
-import { refusalOf, type TestBook, tempFolder, testBook } from '../support/book.ts'
+import { refusalOf, type TestBook, tempFolder, testBook, testContext } from '../support/book.ts'
 import { git } from '../support/git.ts'
 import { put } from './runs.ts'
 
@@ -123,6 +125,100 @@ test('refuses while a session runs whose record has the text, and changes nothin
   await me.context.call(sessionUpdate, { status: 'stopped' })
   await forget(me.context, wanted(id), PURGE)
   expect(filesWithText(me.book.layout.bot)).toEqual([])
+})
+
+/** A session that decides something, and whose process is gone. */
+async function orphan(book = testBook()) {
+  const processes = book.machine.process()
+  const left = learner(book, { processes })
+  const { session_id } = await left.context.call(sessionInitialize, { session_type: 'autonomous' })
+  await left.context.call(sessionUpdate, { current_task_id: 'H-1' })
+  const decision = await left.decide(TITLE, RATIONALE)
+  await left.summary('What stays', { next_actions: ['rest'] })
+  await left.context.ledger.close()
+  book.machine.say(processes.self(), 'dead')
+  return { book, session_id, decision, processes }
+}
+
+test('takes the text out of the record of a session whose process is gone, which can be gone on with', async () => {
+  const { book, session_id, decision } = await orphan()
+  const me = learner(book)
+  expect(await forget(me.context, wanted(decision), PURGE)).toMatchObject({ purged: { lines: 1, is_scrubbed: true } })
+  expect(filesWithText(book.layout.bot)).toEqual([])
+  expect(await findings(me)).toEqual([])
+
+  const next = learner(book)
+  const went = await next.context.call(sessionUpdate, { session_id, current_task_id: 'H-2' })
+  expect(went).toMatchObject({ session_id, status: 'running', active: true, current_task_id: 'H-2' })
+  const after = await next.decide('Keep no key at all', 'Whoever needs one asks for it.')
+  await next.context.call(sessionUpdate, { session_id, status: 'stopped' })
+  expect(await inForce(next)).toContain(after)
+  await next.context.ledger.rebuild()
+  expect(filesWithText(book.layout.bot)).toEqual([])
+  expect(await findings(next)).toEqual([])
+  expect(readdirSync(book.layout.folder('session'))).toHaveLength(1)
+})
+
+test('keeps copies of the lines of such a session as they are now, which save it from git', async () => {
+  const { book, session_id, decision } = await orphan()
+  const me = learner(book)
+  await forget(me.context, wanted(decision), PURGE)
+  const bytes = book.bytes(session_id)
+  put(book.path(session_id), linesOf(bytes)[0] as Buffer)
+  await me.context.ledger.read(async () => {})
+  expect(book.bytes(session_id)).toEqual(bytes)
+  expect(filesWithText(book.layout.bot)).toEqual([])
+})
+
+test.each(['before', 'after'] as const)(
+  'finishes what a crash %s the replacement of such a record left undone, whispers or not',
+  async (dies) => {
+    const { book, session_id, decision } = await orphan()
+    const dying = learner(book, { disk: dyingDisk(dies, 1) })
+    await expect(forget(dying.context, wanted(decision), PURGE)).rejects.toThrow('killed')
+    await dying.context.ledger.close()
+    const operator = testContext(book.open(), book.clock, { actor: { kind: 'operator', name: 'olga' } })
+    await operator.call(whisper, { session_id, instruction: 'Mind the tide' })
+    const me = learner(book)
+    await forget(me.context, wanted(decision), PURGE)
+    expect(filesWithText(book.layout.bot)).toEqual([])
+    expect(damage(await findings(me))).toEqual([])
+    expect(readdirSync(book.layout.folder('session'))).toHaveLength(1)
+    const beat = { session_id, status: 'working' }
+    expect(await me.context.call(steeringHeartbeat, beat)).toMatchObject({
+      whispers: [{ instruction: 'Mind the tide' }],
+    })
+  },
+)
+
+test('refuses a record that somebody goes on with between the look at it and its replacement', async () => {
+  const { book, session_id, decision } = await orphan()
+  const me = learner(book)
+  const next = learner(book)
+  let adopted: Promise<unknown> | undefined
+  const { ledger } = me.context
+  const write = ledger.write.bind(ledger)
+  // What was forgotten is recorded after the look, and before anything is replaced.
+  ledger.write = async (work) => {
+    const result = await write(work)
+    adopted ??= next.context.call(sessionUpdate, { session_id, current_task_id: 'H-3' })
+    await adopted
+    return result
+  }
+  expect(await refusalOf(forget(me.context, wanted(decision), PURGE))).toMatchObject({
+    code: 'session_locked',
+    hint: expect.stringContaining(`rutter stop ${session_id}`),
+  })
+  const bytes = book.bytes(session_id)
+  expect(bytes.toString()).toContain('zanzibarian')
+  // What saves a running session's record from git is still there.
+  put(book.path(session_id), linesOf(bytes)[0] as Buffer)
+  await next.context.ledger.read(async () => {})
+  expect(book.bytes(session_id)).toEqual(bytes)
+  await next.context.call(sessionUpdate, { session_id, status: 'stopped' })
+  await forget(me.context, wanted(decision), PURGE)
+  expect(filesWithText(book.layout.bot)).toEqual([])
+  expect(await findings(me)).toEqual([])
 })
 
 test('does not mind a session that runs and only names the artifact', async () => {

@@ -1,25 +1,21 @@
-import { type Artifact, type ArtifactKind, titleOf } from '../../domain/memory/artifact.ts'
+import type { Artifact, ArtifactKind } from '../../domain/memory/artifact.ts'
 import type { NewMemoryEvent } from '../../domain/memory/events.ts'
 import type { PurgeableText } from '../../domain/memory/purged.ts'
 import type { Review } from '../../domain/memory/review.ts'
 import { GLOBAL_PROJECT, type Room, roomKey } from '../../domain/memory/room.ts'
-import { Refusal } from '../../domain/refusal.ts'
-import { nearestIds } from '../../domain/task.ts'
 import type { LedgerWriter, Purged } from '../../ports/ledger.ts'
 import type { MemoryReader } from '../../ports/memory.ts'
 import type { Context } from '../context.ts'
+import { find, findByPrefix } from '../operator/by-prefix.ts'
 
 /** More than any queue has: each review is looked at for the text that is to go. */
 const ALL_REVIEWS = 1_000_000
 
-/** Ids among which the nearest to a wrong one are looked for. */
-const COMPARED = 5_000
-
-/** So much of an id as lists show; its beginning is enough where nothing else begins so. */
-const SHORT_ID = 8
+const FORGETTABLE = ['decision', 'pattern', 'summary', 'review'] as const
 
 /** What somebody wants to have forgotten, and where it is. */
 export interface Wanted {
+  /** Or the beginning of it. */
   readonly id: string
   /** The repository's own where it is `null`. */
   readonly project_id: string | null
@@ -48,27 +44,20 @@ export interface Forgotten extends Omit<Forgettable, 'title' | 'is_forgotten'> {
   readonly said_again_as: readonly string[]
 }
 
-/** Shows what would be forgotten; `artifact_not_found` with the nearest ids where there is no such thing. */
-export async function forgettable({ ledger }: Context, wanted: Wanted): Promise<Forgettable> {
-  return await ledger.readWithGlobal(async (book, global) => {
-    const projectId = wanted.project_id ?? ledger.project_id
-    const found =
-      (await find(book.memory, projectId, wanted.id)) ??
-      (global === null ? undefined : await find(global.memory, GLOBAL_PROJECT, wanted.id)) ??
-      (await findByBeginning(book.memory, global?.memory ?? null, projectId, wanted.id))
-    const { kind, subject, title } = found
-    const { id, scope, focus } = subject
-    return {
-      id,
-      kind,
-      project_id: subject.project_id === GLOBAL_PROJECT ? null : subject.project_id,
-      scope,
-      focus,
-      saved_at: 'saved_at' in subject ? subject.saved_at : subject.opened_at,
-      title,
-      is_forgotten: title === null,
-    }
-  })
+/** Shows what would be forgotten; `artifact_not_found` with ids that begin alike where there is no such thing. */
+export async function forgettable(context: Context, wanted: Wanted): Promise<Forgettable> {
+  const { kind, subject, title } = await findByPrefix(context, wanted.id, FORGETTABLE, wanted.project_id)
+  const { id, scope, focus } = subject
+  return {
+    id,
+    kind,
+    project_id: subject.project_id === GLOBAL_PROJECT ? null : subject.project_id,
+    scope,
+    focus,
+    saved_at: 'saved_at' in subject ? subject.saved_at : subject.opened_at,
+    title,
+    is_forgotten: title === null,
+  }
 }
 
 /**
@@ -95,19 +84,6 @@ export async function forget(context: Context, wanted: Wanted, { purge }: { purg
   const { title: _title, is_forgotten, ...what } = before
   const said_again_as = await saidAgainAs(context, projectId, before.id)
   return { ...what, was_forgotten: is_forgotten, purged, said_again_as }
-}
-
-interface Found {
-  readonly kind: ArtifactKind | 'review'
-  readonly subject: Artifact | Review
-  readonly title: string | null
-}
-
-async function find(memory: MemoryReader, projectId: string, id: string): Promise<Found | undefined> {
-  const artifact = await memory.artifact(projectId, id)
-  if (artifact !== undefined) return { kind: artifact.kind, subject: artifact, title: titleOf(artifact) }
-  const review = await memory.review(projectId, id)
-  return review === undefined ? undefined : { kind: 'review', subject: review, title: review.decision?.title ?? null }
 }
 
 /** Records it of the text, and of every review that holds the same one; of those that are forgotten already only if told to. */
@@ -165,46 +141,6 @@ async function readIn<T>(
   projectId: string,
   work: (memory: MemoryReader) => Promise<T>,
 ): Promise<T> {
-  return await ledger.readWithGlobal((book, global) =>
-    work(projectId === GLOBAL_PROJECT && global !== null ? global.memory : book.memory),
-  )
-}
-
-/** The one thing whose id begins so; refused where there is none, with the ids that are nearest. */
-async function findByBeginning(
-  memory: MemoryReader,
-  global: MemoryReader | null,
-  projectId: string,
-  given: string,
-): Promise<Found> {
-  const here = await idsOf(memory, projectId)
-  const everywhere = global === null ? [] : await idsOf(global, GLOBAL_PROJECT)
-  const begins = (id: string) => given.length >= SHORT_ID && id.startsWith(given)
-  const [id, ...others] = [...here, ...everywhere].filter(begins)
-  const only = id === undefined || others.length > 0 ? undefined : await find(memory, projectId, id)
-  const found = only ?? (id === undefined || global === null ? undefined : await find(global, GLOBAL_PROJECT, id))
-  if (found !== undefined && others.length === 0) return found
-  const nearest = id === undefined ? nearestIds(given, [...here, ...everywhere], 3) : [id, ...others].slice(0, 3)
-  throw new Refusal(
-    'artifact_not_found',
-    id !== undefined
-      ? `More than one id begins with "${given}". Nothing was changed.`
-      : given.length < SHORT_ID
-        ? `"${given}" is too short: at least the first ${SHORT_ID} characters of an id are needed. Nothing was changed.`
-        : `There is nothing called "${given}" in project "${projectId}" or in global scope. Nothing was changed.`,
-    {
-      hint:
-        nearest.length === 0
-          ? 'Nothing has been saved there yet.'
-          : `The nearest ids are: ${nearest.join(', ')}. What another project of this book has is named with --project.`,
-      details: { id: given, nearest },
-    },
-  )
-}
-
-/** Everything that has a text which could be forgotten, the newest first. */
-async function idsOf(memory: MemoryReader, projectId: string): Promise<string[]> {
-  const artifacts = await memory.artifacts({ project_id: projectId, in_force: false, limit: COMPARED })
-  const reviews = await memory.reviews({ project_id: projectId, status: 'open', limit: COMPARED })
-  return [...artifacts, ...reviews].map(({ id }) => id)
+  if (projectId !== GLOBAL_PROJECT) return await ledger.read((book) => work(book.memory))
+  return await ledger.readWithGlobal((book, global) => work((global ?? book).memory))
 }

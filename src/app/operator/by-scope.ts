@@ -11,6 +11,12 @@ import type { Context } from '../context.ts'
 import { readBoth } from '../memory/both-books.ts'
 import { nothingKnown } from '../memory/surface.ts'
 
+/** Artifacts of one scope that are counted, where more are known than are shown. */
+const MOST_COUNTED = 10_001
+
+/** Projects that are named to somebody who named none of them. */
+const MOST_NAMED = 20
+
 export interface ScopeQuery {
   /** `null` for the repository's own. */
   readonly project_id: string | null
@@ -41,6 +47,14 @@ export type DecisionView = CommonView & {
 
 export type PatternView = CommonView & { readonly text: Pattern['text'] }
 
+/** What a limit left out. */
+export interface LeftOut {
+  readonly scope: Scope
+  readonly count: number
+  /** True where nobody counted to the end. */
+  readonly or_more: boolean
+}
+
 /** What is known in one place. */
 export interface ScopeGroup<View> {
   readonly scope: Scope
@@ -57,6 +71,8 @@ export interface ByScope<View> {
   readonly groups: readonly ScopeGroup<View>[]
   /** Scopes of which more is known than `limit`. */
   readonly truncated_scopes: readonly Scope[]
+  /** How much more that is, each in turn. */
+  readonly left_out: readonly LeftOut[]
   readonly message: string | null
 }
 
@@ -91,11 +107,15 @@ async function byScope<View>(
   const project = project_id ?? ledger.project_id
   return await readBoth({ ledger }, async (book, global) => {
     const groups: ScopeGroup<View>[] = []
-    const truncated: Scope[] = []
+    const left_out: LeftOut[] = []
     const look = async (memory: MemoryReader, inProject: string, scope: Scope) => {
-      const wanted = { project_id: inProject, scope, focus: scope === 'focus' ? (focus ?? undefined) : undefined }
-      const found = await memory.artifacts({ ...wanted, kinds: [kind], in_force: !all, limit: limit + 1 })
-      if (found.length > limit) truncated.push(scope)
+      const inFocus = scope === 'focus' ? (focus ?? undefined) : undefined
+      const wanted = { project_id: inProject, scope, focus: inFocus, kinds: [kind], in_force: !all } as const
+      const found = await memory.artifacts({ ...wanted, limit: limit + 1 })
+      if (found.length > limit) {
+        const counted = (await memory.artifacts({ ...wanted, limit: MOST_COUNTED })).length
+        left_out.push({ scope, count: Math.max(counted - limit, 1), or_more: counted === MOST_COUNTED })
+      }
       const byFocus = Map.groupBy(found.slice(0, limit), (artifact) => artifact.focus)
       for (const [focus, artifacts] of byFocus) {
         const entries = artifacts.map(viewOf).filter((view) => view !== undefined)
@@ -105,8 +125,21 @@ async function byScope<View>(
     await look(book.memory, project, 'focus')
     await look(book.memory, project, 'project')
     if (global !== null) await look(global.memory, GLOBAL_PROJECT, 'global')
-    const isKnown = project === ledger.project_id || (await book.memory.projects()).includes(project)
-    const message = isKnown ? null : nothingKnown(project, ledger.project_id)
-    return { project_id: project, groups, truncated_scopes: truncated, message }
+    const others = await otherProjects(book.memory, ledger.project_id)
+    const isKnown = project === ledger.project_id || others.includes(project)
+    const message = isKnown ? null : `${nothingKnown(project, ledger.project_id)} ${knownProjects(others)}`
+    return { project_id: project, groups, truncated_scopes: left_out.map(({ scope }) => scope), left_out, message }
   })
+}
+
+/** Projects beside the repository's own of which this book knows something. */
+export async function otherProjects(memory: MemoryReader, own: string): Promise<string[]> {
+  return (await memory.projects()).filter((project) => project !== own)
+}
+
+/** What else could have been asked for. */
+export function knownProjects(others: readonly string[]): string {
+  if (others.length === 0) return 'This book knows no other.'
+  const left = others.length - MOST_NAMED
+  return `Others that this book knows: ${others.slice(0, MOST_NAMED).join(', ')}${left > 0 ? `, and ${left} more` : ''}.`
 }

@@ -46,6 +46,18 @@ export async function statusOf({ ledger }: Context): Promise<BookStatus> {
   })
 }
 
+/** How it was found that a session's holder is gone. */
+export type Gone = NonNullable<LeaseStatus['gone']>
+
+/**
+ * Sessions that were left behind: they are not over, and nobody keeps their slot any more. Their record cannot say so, since whoever
+ * was to write it is gone.
+ */
+export async function leftBehind({ ledger }: Context): Promise<ReadonlyMap<string, Gone>> {
+  const statuses = await ledger.read((book) => book.leases())
+  return new Map(statuses.flatMap(({ lease, gone }) => (gone === null ? [] : [[lease.session_id, gone] as const])))
+}
+
 async function slotStatus(book: LedgerReader, { lease, held, gone }: LeaseStatus): Promise<SlotStatus> {
   const state = await book.session(lease.session_id)
   return {

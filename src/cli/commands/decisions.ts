@@ -5,7 +5,7 @@ import type { Cli } from '../command.ts'
 import type { Desk } from '../desk.ts'
 import { ago } from '../format.ts'
 import { lineageLines } from '../lineage.ts'
-import { groupLines, paragraph, shortId, smallPrint } from '../memory-text.ts'
+import { groupLines, paragraph, shortId, smallPrint, titled } from '../memory-text.ts'
 import { Misuse } from '../misuse.ts'
 import { wholeNumber } from '../options.ts'
 import type { Out } from '../out.ts'
@@ -69,10 +69,17 @@ function decisionLines(out: Out, decision: DecisionView, now: string): string[] 
   const mark =
     status === 'in_force'
       ? ''
-      : `  ${out.paint('yellow', status === 'forgotten' ? 'forgotten' : `superseded by ${superseded_by.map(shortId).join(' and ')}`)}`
-  if (text === null) return [`${shortId(id)}${mark}`]
+      : status === 'forgotten'
+        ? 'forgotten'
+        : `superseded by ${superseded_by.map(shortId).join(' and ')}`
+  const title = [
+    { text: text === null ? '' : oneLine(text.title), look: 'bold' },
+    { text: text === null || mark === '' ? mark : ` · ${mark}`, look: 'yellow' },
+  ] as const
+  const head = titled(out, { text: shortId(id), look: [] }, title, width)
+  if (text === null) return head
   return [
-    `${shortId(id)}  ${out.paint('bold', oneLine(text.title))}${mark}`,
+    ...head,
     ...paragraph(text.rationale, '  ', width),
     ...smallPrint(
       out,

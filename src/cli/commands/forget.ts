@@ -3,7 +3,9 @@ import { type Forgettable, type Forgotten, forget, forgettable } from '../../app
 import type { Cli } from '../command.ts'
 import type { Desk } from '../desk.ts'
 import { when } from '../format.ts'
+import { paragraph } from '../memory-text.ts'
 import { Misuse } from '../misuse.ts'
+import { terminalWidth } from '../terminal.ts'
 import { oneLine, plural } from '../text.ts'
 
 const KINDS = { decision: 'decision', pattern: 'pattern', summary: 'summary', review: 'text that waits for review' }
@@ -20,8 +22,11 @@ export function registerForget(cli: Cli): void {
         'rutter forget 0b9f6a5e-3f5d-5c0e-9d59-6f0f3c2f4a11 --purge --yes',
       ],
     })
-    .argument('<id>', 'of the artifact, or of the review that the text waits in; its first 8 characters will do')
-    .option('--purge', 'take the text out of the record as well; refused while a session runs whose record has it')
+    .argument('<id>', 'of the artifact, or of the review that the text waits in; its beginning will do')
+    .option(
+      '--purge',
+      'take the text out of the record as well; refused while somebody runs a session whose record has it',
+    )
     .option('--project <id>', "whose memory it is; the repository's own, then the global one, when it is left out")
     .option('--yes', 'do not ask')
   cli.action<[string], { purge?: true; project?: string; yes?: true }>(command, async (desk, [id], options) => {
@@ -34,7 +39,7 @@ export function registerForget(cli: Cli): void {
       throw new Misuse('Nothing was forgotten: it was not confirmed.', 'Answer with "yes", or call it with --yes.')
     }
     const forgotten = await forget(context, wanted, { purge })
-    desk.answer(forgotten, () => linesOf(forgotten))
+    desk.answer(forgotten, () => linesOf(forgotten).flatMap((line) => paragraph(line, '', terminalWidth())))
     return 0
   })
 }

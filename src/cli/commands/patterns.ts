@@ -1,11 +1,10 @@
 import { type PatternView, patternsByScope } from '../../app/operator/by-scope.ts'
 import type { Cli } from '../command.ts'
 import { ago } from '../format.ts'
-import { groupLines, paragraph, shortId, smallPrint } from '../memory-text.ts'
+import { groupLines, paragraph, shortId, smallPrint, titled } from '../memory-text.ts'
 import { wholeNumber } from '../options.ts'
 import type { Out } from '../out.ts'
 import { terminalWidth } from '../terminal.ts'
-import { oneLine } from '../text.ts'
 
 interface Options {
   project?: string
@@ -42,7 +41,7 @@ function patternLines(out: Out, { id, text, session_id }: PatternView, now: stri
   if (text === null) return []
   const width = terminalWidth()
   return [
-    `${shortId(id)}  ${out.paint('bold', oneLine(text.trigger))}`,
+    ...titled(out, { text: shortId(id), look: [] }, [{ text: text.trigger.trim(), look: 'bold' }], width),
     ...text.repeatable_steps.flatMap((step, i) => numbered(i + 1, step, width)),
     ...(text.exclusions.length === 0 ? [] : paragraph(`Not for: ${text.exclusions.join('; ')}`, '  ', width)),
     ...smallPrint(

@@ -1,9 +1,10 @@
 import { InvalidArgumentError } from 'commander'
-import { surface } from '../../app/memory/surface.ts'
+import { type Search, search } from '../../app/operator/search.ts'
 import type { MatchKind } from '../../domain/memory/search-doc.ts'
 import type { Cli } from '../command.ts'
 import { ago } from '../format.ts'
-import { paragraph, shortId, smallPrint } from '../memory-text.ts'
+import { paragraph, shortId, smallPrint, titled } from '../memory-text.ts'
+import { Misuse } from '../misuse.ts'
 import { wholeNumber } from '../options.ts'
 import type { Out } from '../out.ts'
 import { terminalWidth } from '../terminal.ts'
@@ -19,13 +20,16 @@ const COLOURS = {
   error: 'red',
 } as const
 
+/** Matches that one call shows. */
+const MOST = 50
+
 interface Options {
   project?: string
   limit: number
   kind?: readonly MatchKind[]
 }
 
-type Match = Awaited<ReturnType<typeof surface>>['matches'][number]
+type Match = Search['matches'][number]
 
 /** `rutter search`: what was learned and done, by its words. */
 export function registerSearch(cli: Cli): void {
@@ -37,20 +41,28 @@ export function registerSearch(cli: Cli): void {
     })
     .argument('<query...>', 'the words')
     .option('--project <id>', "another project than the repository's own")
-    .option('--limit <count>', 'how many to show', wholeNumber(1, 50), 10)
+    .option('--limit <count>', 'how many to show', wholeNumber(1, MOST), 10)
     .option('--kind <kinds>', `only these, with commas between: ${KINDS.join(', ')}`, kinds)
   cli.action<[string[]], Options>(command, async (desk, [words], { project, limit, kind }) => {
+    const query = words.join(' ').trim()
+    if (query === '') throw new Misuse('There is nothing to search for: the query is empty.', 'Give one word or more.')
     const context = desk.operator()
-    const query = words.join(' ')
-    const found = await surface(context, { query, project_id: project, limit, kinds: kind })
+    const found = await search(context, { query, project_id: project, limit, kinds: kind })
     const now = context.clock.now()
     desk.answer(found, () => [
-      ...(found.message === null ? [] : [oneLine(found.message)]),
+      ...(found.message === null ? [] : paragraph(found.message, '', terminalWidth())),
       ...(found.matches.length === 0 ? [`Nothing was found for "${oneLine(query)}".`] : []),
       ...found.matches.flatMap((match, i) => [...(i === 0 ? [] : ['']), ...matchLines(desk.out, match, now)]),
+      ...moreLines(found, limit),
     ])
     return 0
   })
+}
+
+function moreLines({ more, or_more }: Search, limit: number): string[] {
+  if (more === 0) return []
+  const how = limit < MOST ? `--limit shows up to ${MOST}.` : 'More words, or --kind, find fewer.'
+  return ['', `Not shown: ${more} ${or_more ? 'or ' : ''}more that fit less well. ${how}`]
 }
 
 function matchLines(out: Out, match: Match, now: string): string[] {
@@ -59,7 +71,7 @@ function matchLines(out: Out, match: Match, now: string): string[] {
   const snippet = oneLine(match.snippet)
   const id = match.kind === 'session' || match.kind === 'task' || match.kind === 'error' ? null : shortId(match.id)
   return [
-    `${out.paint(COLOURS[match.kind], match.kind)}  ${out.paint('bold', title)}`,
+    ...titled(out, { text: match.kind, look: COLOURS[match.kind] }, [{ text: title, look: 'bold' }], width),
     ...(snippet === '' || snippet === title ? [] : paragraph(snippet, '  ', width)),
     ...smallPrint(
       out,

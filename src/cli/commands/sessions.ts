@@ -1,11 +1,15 @@
 import { Option } from 'commander'
 import { perform } from '../../app/operation.ts'
 import { sessionList } from '../../app/operations/session_list.ts'
+import { leftBehind } from '../../app/operator/status.ts'
 import type { Cli } from '../command.ts'
-import { lasting, money, when } from '../format.ts'
+import { ago, lasting, money } from '../format.ts'
+import { smallPrint } from '../memory-text.ts'
 import { moment, wholeNumber } from '../options.ts'
-import { statusWord } from '../phrases.ts'
-import { oneLine, table } from '../text.ts'
+import type { Out } from '../out.ts'
+import { type Standing, standing, taskFigures, withGone } from '../phrases.ts'
+import { terminalWidth } from '../terminal.ts'
+import { oneLine, plural } from '../text.ts'
 
 interface Options {
   status?: string
@@ -40,41 +44,37 @@ export function registerSessions(cli: Cli): void {
     const given = Object.entries({ status, slot, since, until, limit, cursor }).filter(
       ([, value]) => value !== undefined,
     )
-    const page = await perform(sessionList, context, Object.fromEntries(given))
-    desk.answer(page, () => {
-      const { out } = desk
-      if (page.sessions.length === 0) return ['No sessions.']
-      const now = context.clock.now()
-      const rows = page.sessions.map((session) => [
-        session.session_id,
-        statusWord(out, session.status),
-        oneLine(session.slot),
-        when(session.start_time),
-        lasting(session.start_time, session.end_time ?? now),
-        String(session.tasks_completed),
-        String(session.tasks_failed),
-        String(session.tasks_skipped),
-        String(session.turns),
-        (session.cost_usd !== null && session.turns_without_cost > 0 ? '≥ ' : '') +
-          money(session.cost_usd, session.cost_is_estimated),
-      ])
-      const [titles = '', ...lines] = table(COLUMNS, rows)
-      const more = page.next_cursor === null ? [] : ['', `More: rutter sessions --cursor ${page.next_cursor}`]
-      return [out.paint('bold', titles), ...lines, ...more]
-    })
+    const { sessions, next_cursor } = await perform(sessionList, context, Object.fromEntries(given))
+    const gone = await leftBehind(context)
+    const page = { sessions: sessions.map((session) => withGone(session, gone)), next_cursor }
+    const now = context.clock.now()
+    desk.answer(page, () => [
+      ...(sessions.length === 0 ? ['No sessions.'] : page.sessions.flatMap((row) => sessionLines(desk.out, row, now))),
+      ...(next_cursor === null ? [] : ['', `More: rutter sessions --cursor ${next_cursor}`]),
+    ])
     return 0
   })
 }
 
-const COLUMNS = [
-  { title: 'session' },
-  { title: 'status' },
-  { title: 'slot' },
-  { title: 'started' },
-  { title: 'lasted', align: 'right' },
-  { title: 'done', align: 'right' },
-  { title: 'failed', align: 'right' },
-  { title: 'skipped', align: 'right' },
-  { title: 'turns', align: 'right' },
-  { title: 'cost', align: 'right' },
-] as const
+type Row = Awaited<ReturnType<typeof sessionList.run>>['sessions'][number] & Standing
+
+function sessionLines(out: Out, session: Row, now: string): string[] {
+  const { session_id, slot, workflow, start_time, end_time, turns, cost_usd, cost_is_estimated } = session
+  const bound = cost_usd !== null && session.turns_without_cost > 0 ? '≥ ' : ''
+  return [
+    `${out.paint('bold', session_id)}  ${standing(out, session)}`,
+    ...smallPrint(
+      out,
+      [
+        `slot ${oneLine(slot)}`,
+        workflow === null ? null : oneLine(workflow),
+        `${end_time === null ? 'began' : 'lasted'} ${end_time === null ? ago(start_time, now) : lasting(start_time, end_time)}`,
+        taskFigures(session),
+        plural(turns, 'turn'),
+        cost_usd === null ? null : bound + money(cost_usd, cost_is_estimated),
+      ],
+      '  ',
+      terminalWidth(),
+    ),
+  ]
+}

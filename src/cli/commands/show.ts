@@ -1,4 +1,5 @@
-import { currentSessionId } from '../../app/operator/current.ts'
+import { sessionMeant } from '../../app/operator/current.ts'
+import { leftBehind } from '../../app/operator/status.ts'
 import { reportOf, type SessionReport } from '../../app/report.ts'
 import type { RecordedEvent } from '../../domain/event.ts'
 import type { SessionCommand } from '../../domain/session/commands.ts'
@@ -7,10 +8,10 @@ import { grouped, lasting, when } from '../format.ts'
 import { shortId } from '../memory-text.ts'
 import { wholeNumber } from '../options.ts'
 import type { Out } from '../out.ts'
-import { statusWord, taskFigures } from '../phrases.ts'
+import { type Standing, standing, taskFigures, withGone } from '../phrases.ts'
 import { terminalWidth } from '../terminal.ts'
 import { facts, oneLine } from '../text.ts'
-import { timelineLine } from '../timeline.ts'
+import { timelineLines } from '../timeline.ts'
 import { wrapPieces } from '../wrap.ts'
 import { costPhrase, modelLines } from './stats.ts'
 
@@ -26,17 +27,20 @@ export function registerShow(cli: Cli): void {
       summary: 'a run as a report: figures, models, what was learned, timeline',
       examples: ['rutter show', 'rutter show 2026-11-21T22-23-05Z-0ak3f9 --lines 50'],
     })
-    .argument('[id]', 'the session; the current one, or the last, when it is left out')
+    .argument('[id]', 'the session, or the beginning of its id; the current one, or the last, when it is left out')
     .option('--lines <count>', 'how many lines of the timeline, from its end', wholeNumber(0, 1_000_000), LINES)
   cli.action<[string | undefined], { lines: number }>(command, async (desk, [id], { lines }) => {
     const context = desk.operator()
-    const report = await reportOf(context, id ?? (await currentSessionId(context)))
+    const { session, ...rest } = await reportOf(context, await sessionMeant(context, id))
+    const report = { session: withGone(session, await leftBehind(context)), ...rest }
     desk.answer(report, () => reportLines(desk.out, report, lines))
     return 0
   })
 }
 
-function reportLines(out: Out, report: SessionReport, most: number): string[] {
+type Report = SessionReport & { readonly session: Standing }
+
+function reportLines(out: Out, report: Report, most: number): string[] {
   const { session, statistics: stats, events, learned } = report
   const timeline = timelineOf(out, events)
   const shown = most === 0 ? [] : timeline.slice(-most)
@@ -45,7 +49,7 @@ function reportLines(out: Out, report: SessionReport, most: number): string[] {
   return [
     out.paint('bold', `Session ${session.session_id}`),
     ...facts([
-      ['status', `${statusWord(out, session.status)}${ended}`],
+      ['status', `${standing(out, session)}${ended}`],
       ['slot', `${oneLine(session.slot)}${session.workflow === null ? '' : `, workflow ${oneLine(session.workflow)}`}`],
       ['type', session.session_type],
       ['started', when(session.start_time)],
@@ -66,7 +70,7 @@ function reportLines(out: Out, report: SessionReport, most: number): string[] {
     ...learnedLines(out, learned),
     ...(shown.length === 0 ? [] : ['', out.paint('bold', 'Timeline (UTC)')]),
     ...(left > 0 && shown.length > 0 ? [`  (${left} earlier lines; --lines ${timeline.length} shows all)`] : []),
-    ...shown,
+    ...shown.flat(),
   ]
 }
 
@@ -107,16 +111,18 @@ function commandLines(out: Out, events: readonly RecordedEvent[]): string[] {
   ]
 }
 
-function timelineOf(out: Out, events: readonly RecordedEvent[]): string[] {
-  const lines: string[] = []
+/** The lines of each event, and of each day after the first. */
+function timelineOf(out: Out, events: readonly RecordedEvent[]): string[][] {
+  const width = terminalWidth()
+  const entries: string[][] = []
   let day: string | null = null
   for (const event of events) {
-    const line = timelineLine(out, event)
-    if (line === null) continue
+    const lines = timelineLines(out, event, '  ', width)
+    if (lines.length === 0) continue
     const date = event.at.slice(0, 10)
-    if (day !== null && day !== date) lines.push(`  ${date}`)
+    if (day !== null && day !== date) entries.push([`  ${date}`])
     day = date
-    lines.push(`  ${line}`)
+    entries.push(lines)
   }
-  return lines
+  return entries
 }

@@ -1,8 +1,11 @@
 import { perform } from '../../app/operation.ts'
+import { sessionGetState } from '../../app/operations/session_get_state.ts'
 import { sessionGetStats } from '../../app/operations/session_get_stats.ts'
-import { currentSessionId } from '../../app/operator/current.ts'
+import { sessionMeant } from '../../app/operator/current.ts'
+import { leftBehind } from '../../app/operator/status.ts'
 import type { Cli } from '../command.ts'
 import { grouped, money } from '../format.ts'
+import { standing, withGone } from '../phrases.ts'
 import { facts, oneLine, plural, table } from '../text.ts'
 
 /** `rutter stats`: the figures of a session. */
@@ -12,21 +15,23 @@ export function registerStats(cli: Cli): void {
       summary: 'the figures of a session: rates, minutes, tokens, cost by model',
       examples: ['rutter stats', 'rutter stats 2026-11-21T22-23-05Z-0ak3f9 --json'],
     })
-    .argument('[id]', 'the session; the current one, or the last, when it is left out')
+    .argument('[id]', 'the session, or the beginning of its id; the current one, or the last, when it is left out')
   cli.action<[string | undefined], object>(command, async (desk, [id]) => {
     const context = desk.operator()
-    const stats = await perform(sessionGetStats, context, { session_id: id ?? (await currentSessionId(context)) })
+    const figures = await perform(sessionGetStats, context, { session_id: await sessionMeant(context, id) })
     const { out } = desk
+    const { active, end_time } = await perform(sessionGetState, context, { session_id: figures.session_id })
+    const stats = withGone(figures, await leftBehind(context))
     desk.answer(stats, () => [
-      out.paint('bold', stats.summary),
-      '',
+      out.paint('bold', `Session ${stats.session_id}`),
       ...facts([
+        ['status', standing(out, { ...stats, active, end_time })],
         ['ran', `${stats.runtime_minutes} min, ${stats.active_minutes} of them active`],
         ['tasks', `${stats.total_processed} processed, ${stats.avg_minutes_per_task} min each on average`],
         ['rates', `${stats.completion_rate}% completed, ${stats.failure_rate}% failed, ${stats.skip_rate}% skipped`],
         ['tokens', stats.tokens === null ? null : grouped(stats.tokens.total)],
         ['cost', costPhrase(stats)],
-        ['marked done', `${stats.sync.tasks_marked_done}, counted as completed ${stats.sync.tasks_completed}`],
+        ['completed', `${stats.sync.tasks_completed} counted, ${stats.sync.tasks_marked_done} marked done`],
         [
           'only one of both',
           stats.sync.unmatched_count === 0 ? null : oneLine(stats.sync.unmatched_task_ids.join(', ')),
@@ -51,11 +56,12 @@ export function costPhrase(usage: Usage): string | null {
   return `${money(usage.cost_usd, usage.cost_is_estimated)}${usage.cost_is_estimated ? ' (estimated from list prices)' : ''}${bound}`
 }
 
-/** A table of what each model used. */
+/** A table of what each model used, narrow enough for most terminals: who provides a model is told where its name does not tell. */
 export function modelLines(models: Awaited<ReturnType<typeof sessionGetStats.run>>['by_model']): string[] {
   if (models.length === 0) return []
+  const isAmbiguous = (name: string | null) => models.filter(({ model }) => model === name).length > 1
   const rows = models.map((m) => [
-    oneLine(`${m.provider ?? ''} ${m.model ?? '(no name)'}`),
+    oneLine(`${isAmbiguous(m.model) ? (m.provider ?? '') : ''} ${m.model ?? '(no name)'}`),
     String(m.turns),
     ...(m.tokens === null
       ? ['?', '?', '?', '?']
@@ -69,8 +75,8 @@ const COLUMNS = [
   { title: 'model' },
   { title: 'turns', align: 'right' },
   { title: 'input', align: 'right' },
-  { title: 'cache read', align: 'right' },
-  { title: 'cache write', align: 'right' },
+  { title: 'cached', align: 'right' },
+  { title: 'to cache', align: 'right' },
   { title: 'output', align: 'right' },
   { title: 'cost', align: 'right' },
 ] as const

@@ -2,7 +2,9 @@ import { type BookStatus, type SlotStatus, statusOf } from '../../app/operator/s
 import type { Cli } from '../command.ts'
 import type { Desk } from '../desk.ts'
 import { ago, lasting } from '../format.ts'
-import { statusWord, taskFigures } from '../phrases.ts'
+import { paragraph } from '../memory-text.ts'
+import { standing, taskFigures } from '../phrases.ts'
+import { terminalWidth } from '../terminal.ts'
 import { oneLine, plural } from '../text.ts'
 
 /** `rutter status`: who holds which slot, and what goes on there. */
@@ -42,20 +44,27 @@ function slotLines({ out }: Desk, slot: SlotStatus, now: string): string[] {
   if (session === null) return [...lines, '  no record of this session is here']
   const { circuit } = session
   lines.push(
-    `  ${statusWord(out, session.status)}${session.current_task_id === null ? ', no task' : `, at task ${out.paint('cyan', oneLine(session.current_task_id))}`} · ${taskFigures(session)}`,
+    `  ${standing(out, { ...session, gone: slot.gone })}`,
+    `  ${session.current_task_id === null ? 'no task' : `at task ${out.paint('cyan', oneLine(session.current_task_id))}`} · ${taskFigures(session)}`,
     circuit.state === 'open'
       ? `  ${out.paint('red', 'circuit open')} for ${lasting(circuit.opened_at ?? now, now)}: ${plural(session.consecutive_failures, 'failure')} in a row; rutter resume ${slot.session_id} closes it`
       : `  circuit closed, ${plural(session.consecutive_failures, 'failure')} in a row (more than ${circuit.threshold} open it)`,
-    heartbeat === null
-      ? '  no heartbeat yet'
-      : `  heartbeat ${ago(heartbeat.at, now)}: ${oneLine(heartbeat.status)}${heartbeat.next_action === null ? '' : ` · next: ${oneLine(heartbeat.next_action)}`}`,
-    ...slot.whispers_waiting.map(
-      (whisper) =>
-        `  whisper waits for ${lasting(whisper.timestamp, now)} (${whisper.priority}): ${oneLine(whisper.instruction)}`,
+    ...said(
+      heartbeat === null
+        ? 'no heartbeat yet'
+        : `heartbeat ${ago(heartbeat.at, now)}: ${heartbeat.status}${heartbeat.next_action === null ? '' : ` · next: ${heartbeat.next_action}`}`,
+    ),
+    ...slot.whispers_waiting.flatMap((whisper) =>
+      said(`whisper waits for ${lasting(whisper.timestamp, now)} (${whisper.priority}): ${whisper.instruction}`),
     ),
   )
   if (slot.whispers_unacknowledged > 0) {
     lines.push(`  ${plural(slot.whispers_unacknowledged, 'whisper')} delivered and not yet acknowledged`)
   }
   return lines
+}
+
+/** What somebody wrote, as wide as the terminal, its further lines indented. */
+function said(text: string): string[] {
+  return paragraph(text, '    ', terminalWidth()).map((line, i) => (i === 0 ? line.slice(2) : line))
 }
