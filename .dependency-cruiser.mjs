@@ -11,7 +11,8 @@ const ROOMS = {
   log: { may: ['domain', 'ports'] },
   // One transaction spans the record and the tables, so the embedded store drives the log.
   'store/sqlite': { may: ['domain', 'ports', 'log'] },
-  'store/postgres': { may: ['domain', 'ports'] },
+  // It keeps the same lines in a table: how a line is written and chained is the log's.
+  'store/postgres': { may: ['domain', 'ports', 'log'] },
   // What this machine provides: clock, process table, price list, secret scanner.
   machine: { may: ['domain', 'ports'] },
   app: { may: ['domain', 'ports'] },

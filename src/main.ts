@@ -10,12 +10,12 @@ if (command === 'mcp' && !asksForHelp) {
   await runCommandLine(process.argv.slice(2), {
     version: VERSION,
     async adapters() {
-      const [{ openBook }, { findPlace }, { bookLayout }] = await Promise.all([
+      const [{ grantsFor, openBook, openTeamStore }, { findPlace }, { bookLayout }] = await Promise.all([
         import('./wire.ts'),
         import('./log/place.ts'),
         import('./log/layout.ts'),
       ])
-      return { openBook, findPlace, layoutOf: bookLayout }
+      return { openBook, openTeamStore, grantsFor, findPlace, layoutOf: bookLayout }
     },
   })
 }

@@ -3,13 +3,19 @@ import { asRefusal } from './app/operation.ts'
 import { serveMcp } from './mcp/stdio.ts'
 import { VERSION } from './version.ts'
 
-/** `rutter mcp [--slot S] [--toolsets LIST] [--root DIR]`. Exits with 2 when it is called wrongly. */
+/** `rutter mcp [--slot S] [--toolsets LIST] [--root DIR] [--store URL]`. Exits with 2 when it is called wrongly. */
 export function startMcp(argv: readonly string[]): void {
   try {
     const { values } = parseArgs({
       args: [...argv],
-      options: { slot: { type: 'string' }, toolsets: { type: 'string' }, root: { type: 'string' } },
+      options: {
+        slot: { type: 'string' },
+        toolsets: { type: 'string' },
+        root: { type: 'string' },
+        store: { type: 'string' },
+      },
     })
+    const store = values.store ?? (process.env['RUTTER_STORE'] || undefined)
     const root = values.root ?? (process.env['RUTTER_ROOT'] || process.cwd())
     serveMcp({
       slot: values.slot ?? (process.env['RUTTER_SLOT'] || 'default'),
@@ -17,7 +23,7 @@ export function startMcp(argv: readonly string[]): void {
       toolsets: values.toolsets,
       version: VERSION,
       // The book is opened by the first call: a client that only lists the tools does not wait for a database.
-      open: async () => (await import('./wire.ts')).openBook(root),
+      open: async () => (await import('./wire.ts')).openBook(root, { store }),
     })
   } catch (error) {
     const { message, hint } = isMisuse(error) ? { message: error.message, hint: USAGE } : asRefusal(error)

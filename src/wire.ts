@@ -1,4 +1,5 @@
 import { type Connection, type Context, newConnection } from './app/context.ts'
+import { projectList } from './app/operator/book.ts'
 import type { Actor } from './domain/event.ts'
 import { GLOBAL_PROJECT } from './domain/memory/room.ts'
 import { Refusal } from './domain/refusal.ts'
@@ -14,6 +15,11 @@ import { listPrices } from './machine/prices.ts'
 import { systemProcesses } from './machine/processes.ts'
 import { secretRedactor } from './machine/redactor.ts'
 import { vocabularyTokens } from './machine/tokens.ts'
+import type { Copyable, Remote } from './ports/log-copy.ts'
+import type { ProjectRights, TeamStore } from './ports/team-store.ts'
+import { grantsFor as grantsOfRole } from './store/postgres/access.ts'
+import { PostgresLedger } from './store/postgres/ledger.ts'
+import { PostgresTeamStore } from './store/postgres/team-store.ts'
 import { SqliteLedger, type SqliteLedgerOptions } from './store/sqlite/ledger.ts'
 
 /** A project's book, opened: what every connection of this process shares. */
@@ -21,12 +27,17 @@ export interface Book extends Omit<Context, 'connection'> {
   readonly place: Place
   /** Files that were written because they were missing. */
   readonly created: readonly string[]
+  readonly copies: Copyable
+  /** This book in a team's database, whatever store it is opened in here. */
+  openRemote(url: string): Remote
   connect(actor: Actor, slot: string, runsAs?: string | null): Context & { connection: Connection }
 }
 
 export interface OpenOptions {
   /** The id of a project that has none yet; the default is made from its place. */
   readonly project_id?: string | undefined
+  /** postgres://...: the team's database, in which the book is then; without it, it is in the project's own files. */
+  readonly store?: string | undefined
   /** What is put in the place of the embedded ledger's own parts, for whoever measures it. */
   readonly ledger?: Pick<SqliteLedgerOptions, 'disk' | 'pausePoint'>
 }
@@ -50,14 +61,14 @@ export function openBook(start: string, options: OpenOptions = {}): Book {
       newId,
       ...options.ledger,
     }
-    const ledger = new SqliteLedger({
-      project_id: settings.project_id,
-      place: place.id,
-      layout,
-      prepare,
-      global: globalLedger(ours),
-      ...ours,
-    })
+    const book = { project_id: settings.project_id, place: place.id }
+    // A run that goes on in the database is none of those that go on in this checkout's files: its record must take no lock here.
+    const inDatabase = (url: string) =>
+      new PostgresLedger({ ...book, place: `${place.id}-team`, url, projects: ownProjects(), ...ours })
+    const ledger =
+      options.store === undefined
+        ? new SqliteLedger({ ...book, layout, prepare, global: globalLedger(ours), ...ours })
+        : inDatabase(options.store)
     const shared = {
       ledger,
       clock,
@@ -72,10 +83,27 @@ export function openBook(start: string, options: OpenOptions = {}): Book {
       ...shared,
       connection: newConnection(actor, slot, runsAs),
     })
-    return { ...shared, place, created, connect }
+    return { ...shared, place, created, copies: ledger, openRemote: inDatabase, connect }
   } catch (error) {
     throw asUnavailable(error, layout)
   }
+}
+
+/** A team's database, without any book in it. */
+export function openTeamStore(url: string): TeamStore {
+  return new PostgresTeamStore({ url })
+}
+
+/** SQL for the rights of a role; it needs no database. */
+export function grantsFor(role: string, projects: ProjectRights): string {
+  return grantsOfRole(role, projects)
+}
+
+/** The projects that whoever started this process limits it to; only a store that can keep to that is asked to. */
+function ownProjects(): string[] | undefined {
+  const given = process.env['RUTTER_PROJECTS']
+  if (given === undefined || given.trim() === '') return undefined
+  return projectList(given, 'RUTTER_PROJECTS')
 }
 
 /** The book that all projects of this user share. It is not touched before something global is read or saved. */

@@ -2,8 +2,10 @@ import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import type { Connection, Context } from '../app/context.ts'
 import { asRefusal } from '../app/operation.ts'
-import { noBook } from '../app/operator/book.ts'
+import { noBook, noProject } from '../app/operator/book.ts'
 import type { Actor } from '../domain/event.ts'
+import type { Copyable, Remote } from '../ports/log-copy.ts'
+import type { ProjectRights, TeamStore } from '../ports/team-store.ts'
 import { Misuse } from './misuse.ts'
 import type { Out } from './out.ts'
 
@@ -28,6 +30,8 @@ export interface Layout {
 /** A book that is open. */
 export interface OpenBook extends Omit<Context, 'connection'> {
   readonly created: readonly string[]
+  readonly copies: Copyable
+  openRemote(url: string): Remote
   connect(actor: Actor, slot: string): Context & { connection: Connection }
 }
 
@@ -35,13 +39,17 @@ export interface OpenBook extends Omit<Context, 'connection'> {
 export interface Adapters {
   findPlace(start: string): Place
   layoutOf(bot: string): Layout
-  openBook(start: string, options?: { project_id?: string | undefined }): OpenBook
+  openBook(start: string, options?: { project_id?: string | undefined; store?: string | undefined }): OpenBook
+  openTeamStore(url: string): TeamStore
+  /** SQL that gives a role of a team's database what agents need, and nothing more. */
+  grantsFor(role: string, projects: ProjectRights): string
 }
 
 /** Options that every command has. */
 export interface CommonOptions {
   readonly json?: true
   readonly root?: string
+  readonly store?: string
 }
 
 /** What a command works with: where it was called, what it may open, and where its answer goes. */
@@ -50,13 +58,17 @@ export class Desk {
   readonly isJson: boolean
   readonly #adapters: Adapters
   readonly #start: string
+  /** The address of the team's database, which may have a password in it; `undefined` where the book is in files. */
+  readonly store: string | undefined
   #book: OpenBook | null = null
+  #teamStore: TeamStore | null = null
   #place: Place | null = null
 
   constructor(adapters: Adapters, out: Out, options: CommonOptions) {
     this.out = out
     this.isJson = options.json === true
     this.#adapters = adapters
+    this.store = options.store || undefined
     this.#start = options.root ?? (process.env['RUTTER_ROOT'] || process.cwd())
   }
 
@@ -80,14 +92,34 @@ export class Desk {
 
   /** The book of the place, made where there is none. */
   openOrMakeBook(projectId?: string): OpenBook {
-    this.#book ??= this.#adapters.openBook(this.place.root, { project_id: projectId })
+    this.#book ??= this.#adapters.openBook(this.place.root, { project_id: projectId, store: this.store })
     return this.#book
   }
 
   /** The book that is there; a place without one is refused, and stays as it is. */
   openBook(): OpenBook {
-    if (!this.hasBook) throw noBook(this.place.root)
+    if (!this.hasBook) throw this.noBook()
     return this.openOrMakeBook()
+  }
+
+  noBook(): Error {
+    const { root } = this.place
+    return this.store === undefined ? noBook(root) : noProject(root, this.layout.settings)
+  }
+
+  /** The team's database, where the book is in one. Nothing is connected before it is asked something. */
+  get teamStore(): TeamStore | null {
+    if (this.store !== undefined) this.#teamStore ??= this.#adapters.openTeamStore(this.store)
+    return this.#teamStore
+  }
+
+  /** For the result of a command: where the book is, when it is not in files. */
+  get whereIfShared(): { readonly store?: string } {
+    return this.teamStore === null ? {} : { store: this.teamStore.where }
+  }
+
+  grantsFor(role: string, projects: ProjectRights): string {
+    return this.#adapters.grantsFor(role, projects)
   }
 
   /** What an operation asks for, in the name of the person at the keyboard. */
@@ -102,7 +134,7 @@ export class Desk {
   }
 
   async close(): Promise<void> {
-    await this.#book?.ledger.close()
+    await Promise.all([this.#book?.ledger.close(), this.#teamStore?.close()])
   }
 }
 

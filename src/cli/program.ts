@@ -11,6 +11,7 @@ import { registerForget } from './commands/forget.ts'
 import { registerImport } from './commands/import.ts'
 import { registerInit } from './commands/init.ts'
 import { registerMcpHelp } from './commands/mcp.ts'
+import { registerMigrate } from './commands/migrate.ts'
 import { registerPatterns } from './commands/patterns.ts'
 import { registerRebuild } from './commands/rebuild.ts'
 import { registerReview } from './commands/review.ts'
@@ -21,6 +22,7 @@ import { registerShow } from './commands/show.ts'
 import { registerStats } from './commands/stats.ts'
 import { registerStatus } from './commands/status.ts'
 import { registerSteering } from './commands/steering.ts'
+import { registerSync } from './commands/sync.ts'
 import { registerTail } from './commands/tail.ts'
 import { registerVerify } from './commands/verify.ts'
 import { registerWhisper } from './commands/whisper.ts'
@@ -51,6 +53,12 @@ export async function runCommandLine(argv: readonly string[], options: ProgramOp
       command.description(details === undefined ? sentence : `${sentence} ${details}`)
       if (hasResult) command.addOption(new Option('--json', 'print the result as JSON'))
       command.addOption(new Option('--root <dir>', 'the project, when it is not the current folder').env('RUTTER_ROOT'))
+      command.addOption(
+        new Option(
+          '--store <url>',
+          "a team's PostgreSQL database, postgres://..., in place of the project's files",
+        ).env('RUTTER_STORE'),
+      )
       command.addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}`)
       return command
     },
@@ -99,9 +107,11 @@ const COMMANDS: readonly ((cli: Cli) => void)[] = [
   registerForget,
   registerExport,
   registerImport,
+  registerSync,
   registerVerify,
   registerRebuild,
   registerDoctor,
+  registerMigrate,
 ]
 
 function rootCommand(version: string): Command {

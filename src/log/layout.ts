@@ -44,3 +44,9 @@ export function streamOfFile(kind: StreamRef['kind'], fileName: string): StreamR
 export function isForkFile(fileName: string): boolean {
   return /\.fork-[0-9a-f]{8}\.jsonl$/.test(fileName)
 }
+
+/** The stream that a fork's file name stands for, and the mark that tells it from other forks of that stream; `null` for any other file. */
+export function forkOfFile(kind: StreamRef['kind'], fileName: string): { stream: StreamRef; mark: string } | null {
+  const [, id = '', mark = ''] = /^(.*)\.fork-([0-9a-f]{8})\.jsonl$/.exec(fileName) ?? []
+  return isStreamId(id) ? { stream: { kind, id }, mark } : null
+}

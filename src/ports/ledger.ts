@@ -109,6 +109,8 @@ export interface Finding {
   readonly message: string
   /** False for what is worth knowing and no damage. */
   readonly damage: boolean
+  /** What a person can do, where it is something else than with records in files. */
+  readonly mend?: string
 }
 
 export interface VerifyReport {

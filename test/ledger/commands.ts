@@ -53,16 +53,18 @@ const inputs: Record<string, fc.Arbitrary<Record<string, unknown>>> = {
   steering_heartbeat: fc.record({ status: fc.constant('busy') }),
 }
 
-const command: fc.Arbitrary<AppCommand> = fc.constantFrom('session_initialize', ...Object.keys(inputs)).chain((name) =>
-  fc.record({
-    connection: fc.nat(3),
-    name: fc.constant(name),
-    input: inputs[name] ?? fc.constant({}),
-    then_ms: fc.constantFrom(0, 1, 1000, 120_000, -5000),
-  }),
-)
+export const sessionCommand: fc.Arbitrary<AppCommand> = fc
+  .constantFrom('session_initialize', ...Object.keys(inputs))
+  .chain((name) =>
+    fc.record({
+      connection: fc.nat(3),
+      name: fc.constant(name),
+      input: inputs[name] ?? fc.constant({}),
+      then_ms: fc.constantFrom(0, 1, 1000, 120_000, -5000),
+    }),
+  )
 
-export const appCommands = fc.array(command, { minLength: 1, maxLength: 40 })
+export const appCommands = fc.array(sessionCommand, { minLength: 1, maxLength: 40 })
 
 /** Carries commands out over four connections, two for each ledger; what is refused is left out. */
 export async function runCommands(

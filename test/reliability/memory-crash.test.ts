@@ -7,16 +7,8 @@ import { perform } from '../../src/app/operation.ts'
 import { bookLayout } from '../../src/log/layout.ts'
 import { openBook } from '../../src/wire.ts'
 import { AGENT, tempFolder } from '../support/book.ts'
-import {
-  decisionOf,
-  eventsOf,
-  type Fields,
-  patternOf,
-  Saver,
-  streamsOf,
-  summaryOf,
-  words,
-} from '../support/memory-makers.ts'
+import { decisionOf, type Fields, patternOf, Saver, summaryOf, words } from '../support/memory-makers.ts'
+import { eventsOf, streamsOf } from '../support/records.ts'
 import type { Errand } from './memory-worker.ts'
 
 const run = promisify(execFile)

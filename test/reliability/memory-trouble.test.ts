@@ -6,16 +6,8 @@ import { type Disk, nodeDisk } from '../../src/log/disk.ts'
 import { bookLayout } from '../../src/log/layout.ts'
 import { firstLines, put } from '../store/runs.ts'
 import { refusalOf, type TestBook, testBook } from '../support/book.ts'
-import {
-  decisionOf,
-  eventsOf,
-  globalFolder,
-  graphOf,
-  patternOf,
-  saver,
-  streamsOf,
-  words,
-} from '../support/memory-makers.ts'
+import { decisionOf, patternOf, saver, words } from '../support/memory-makers.ts'
+import { eventsOf, globalFolder, graphOf, streamsOf } from '../support/records.ts'
 import { diskWith } from '../torture/disk.ts'
 
 type Fault = 'append' | 'half an append' | 'sync' | 'open' | 'note' | 'removal of the note'

@@ -1,7 +1,8 @@
 import { cpSync, existsSync, readFileSync, statSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { type TestBook, tempFolder, testBook, testClock } from '../support/book.ts'
-import { decisionOf, graphOf, saver, streamsOf, words } from '../support/memory-makers.ts'
+import { decisionOf, saver, words } from '../support/memory-makers.ts'
+import { graphOf, streamsOf } from '../support/records.ts'
 import { put } from './runs.ts'
 
 /** Brings the records of one book into another, as a merge does: of two copies of a record, the longer one goes on. */

@@ -7,16 +7,8 @@ import type { StreamRef } from '../../src/domain/event.ts'
 import { bookLayout } from '../../src/log/layout.ts'
 import { linesOf, walk, write } from '../log/records.ts'
 import { type TestBook, testBook } from '../support/book.ts'
-import {
-  decisionOf,
-  eventsOf,
-  globalFolder,
-  graphOf,
-  patternOf,
-  saver,
-  streamsOf,
-  words,
-} from '../support/memory-makers.ts'
+import { decisionOf, patternOf, saver, words } from '../support/memory-makers.ts'
+import { eventsOf, globalFolder, graphOf, streamsOf } from '../support/records.ts'
 import { firstLines, put } from './runs.ts'
 
 /** The one memory stream that a book has, and its file. */

@@ -40,16 +40,16 @@ function filesWithText(folder: string): string[] {
 }
 
 const records = ({ layout }: TestBook) => [...filesIn(layout.folder('memory')), ...filesIn(layout.folder('session'))]
-const findings = async ({ context }: Learner) => (await context.ledger.verify()).findings
+const findings = async ({ context }: Learner<TestBook>) => (await context.ledger.verify()).findings
 
-async function inForce({ context, book }: Learner): Promise<string[]> {
+async function inForce({ context, book }: Learner<TestBook>): Promise<string[]> {
   const filter = { project_id: book.project_id, in_force: true, limit: 100 }
   const artifacts = await context.ledger.read(({ memory }) => memory.artifacts(filter))
   return artifacts.filter(isInForce).map(({ id }) => id)
 }
 
 /** A session that decides something and is over. */
-async function endedSession(me: Learner): Promise<{ session: string; decision: string }> {
+async function endedSession(me: Learner<TestBook>): Promise<{ session: string; decision: string }> {
   const { session_id } = await me.context.call(sessionInitialize, { session_type: 'manual' })
   const decision = await me.decide(TITLE, RATIONALE)
   await me.summary('A session of which all stays', { next_actions: ['rest'] })
@@ -58,7 +58,7 @@ async function endedSession(me: Learner): Promise<{ session: string; decision: s
 }
 
 test('leaves no word of the text in any file of the book, and all else as it was', async () => {
-  const me = learner()
+  const me = learner(testBook())
   const before = await me.decide('Build with esbuild', 'One file starts faster than many.')
   const id = await me.decide(TITLE, RATIONALE)
   const after = await me.decide('Log in lines', 'Each line can be read by itself.', { supersedes: before })
@@ -74,7 +74,7 @@ test('leaves no word of the text in any file of the book, and all else as it was
 })
 
 test('goes on in another record, and finds nothing to do the second time', async () => {
-  const me = learner()
+  const me = learner(testBook())
   const id = await me.decide(TITLE, RATIONALE)
   await forget(me.context, wanted(id), PURGE)
   const bytes = records(me.book).map((path) => readFileSync(path, 'utf8'))
@@ -88,7 +88,7 @@ test('goes on in another record, and finds nothing to do the second time', async
 })
 
 test('purges what was only forgotten before, and records that', async () => {
-  const me = learner()
+  const me = learner(testBook())
   const id = await me.decide(TITLE, RATIONALE)
   await forget(me.context, wanted(id), { purge: false })
   expect(filesWithText(me.book.layout.bot)).not.toEqual([])
@@ -103,7 +103,7 @@ test('purges what was only forgotten before, and records that', async () => {
 })
 
 test('takes the text out of a session record, and leaves the session as it was', async () => {
-  const me = learner()
+  const me = learner(testBook())
   const { session, decision } = await endedSession(me)
   const stateBefore = await me.context.ledger.read((book) => book.session(session))
   await forget(me.context, wanted(decision), PURGE)
@@ -113,7 +113,7 @@ test('takes the text out of a session record, and leaves the session as it was',
 })
 
 test('refuses while a session runs whose record has the text, and changes nothing', async () => {
-  const me = learner()
+  const me = learner(testBook())
   const { session_id } = await me.context.call(sessionInitialize, { session_type: 'manual' })
   const id = await me.decide(TITLE, RATIONALE)
   const bytes = me.book.bytes(session_id)
@@ -222,7 +222,7 @@ test('refuses a record that somebody goes on with between the look at it and its
 })
 
 test('does not mind a session that runs and only names the artifact', async () => {
-  const me = learner()
+  const me = learner(testBook())
   const id = await me.decide(TITLE, RATIONALE)
   await me.context.call(sessionInitialize, { session_type: 'manual' })
   const after = await me.decide('Keep no key at all', 'Whoever needs one asks for it.', { supersedes: id })
@@ -234,7 +234,7 @@ test('does not mind a session that runs and only names the artifact', async () =
 })
 
 test('takes the text out of the reviews that it waited in', async () => {
-  const me = learner()
+  const me = learner(testBook())
   await me.decide('Keep the office key', 'The small vault opens with a code and a friendly smile.')
   const review = await me.decide('Keep the Heliotrope key', 'The zanzibarian vault opens with quokka4711 and a smile.')
   await me.resolve(review, 'keep_both')
@@ -245,7 +245,7 @@ test('takes the text out of the reviews that it waited in', async () => {
 })
 
 test('purges what is global out of the global book', async () => {
-  const me = learner()
+  const me = learner(testBook())
   const id = await me.decide(TITLE, RATIONALE, { scope: 'global' })
   expect(filesWithText(me.book.root)).not.toEqual([])
   expect(await forget(me.context, wanted(id), PURGE)).toMatchObject({ project_id: null, purged: { lines: 1 } })
@@ -296,7 +296,7 @@ test.each([
 })
 
 test('rewrites a copy that stands beside a record, or removes it where it says nothing else any more', async () => {
-  const me = learner()
+  const me = learner(testBook())
   const id = await me.decide(TITLE, RATIONALE)
   await me.decide('Log in lines', 'Each line can be read by itself.')
   const [record] = filesIn(me.book.layout.folder('memory')) as [string]
@@ -315,7 +315,7 @@ test('rewrites a copy that stands beside a record, or removes it where it says n
 })
 
 test('removes what was put aside and has the text', async () => {
-  const me = learner()
+  const me = learner(testBook())
   const id = await me.decide(TITLE, RATIONALE)
   await me.context.ledger.read(async () => {})
   const [record] = filesIn(me.book.layout.folder('memory')) as [string]
@@ -331,7 +331,7 @@ test('removes what was put aside and has the text', async () => {
 })
 
 test('drops its own copy of a record that the working tree lacks', async () => {
-  const me = learner()
+  const me = learner(testBook())
   const { session, decision } = await endedSession(me)
   const again = learner(me.book)
   const id = await again.decide(TITLE, RATIONALE, { supersedes: decision })
@@ -344,7 +344,7 @@ test('drops its own copy of a record that the working tree lacks', async () => {
 })
 
 test('meets a clone with the old chain as a fork, keeps both, and purging there leaves one', async () => {
-  const me = learner()
+  const me = learner(testBook())
   const { book } = me
   const id = await me.decide(TITLE, RATIONALE)
   await me.decide('Log in lines', 'Each line can be read by itself.')
@@ -413,7 +413,7 @@ test('leaves what is not of the chain where it stands, and damage as it was', ()
 })
 
 test('leaves the copy of a running session that only names the artifact, which saves it from git', async () => {
-  const me = learner()
+  const me = learner(testBook())
   const id = await me.decide(TITLE, RATIONALE)
   const { session_id } = await me.context.call(sessionInitialize, { session_type: 'manual' })
   await me.decide('Keep no key at all', 'Whoever needs one asks for it.', { supersedes: id })
@@ -425,7 +425,7 @@ test('leaves the copy of a running session that only names the artifact, which s
 })
 
 test('says so while somebody reads from the store, whose log then still has the text', async () => {
-  const me = learner()
+  const me = learner(testBook())
   const id = await me.decide(TITLE, RATIONALE)
   const reader = new DatabaseSync(me.book.layout.database)
   onTestFinished(() => reader.close())

@@ -121,9 +121,16 @@ export interface TestBook {
   lines(sessionId: string): string[]
 }
 
-export function testBook(
-  options: { root?: string; clock?: TestClock; machine?: TestMachine; project_id?: string; global_root?: string } = {},
-): TestBook {
+export interface BookOptions {
+  readonly root?: string
+  readonly clock?: TestClock
+  readonly machine?: TestMachine
+  readonly project_id?: string
+  /** Where what is global is kept; else beside the book. */
+  readonly global_root?: string
+}
+
+export function testBook(options: BookOptions = {}): TestBook {
   const root = options.root ?? tempFolder()
   const clock = options.clock ?? testClock()
   const machine = options.machine ?? testMachine()

@@ -1,18 +1,15 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { memoryReview } from '../../src/app/operations/memory_review.ts'
 import { requestGlobalWriteApproval } from '../../src/app/operations/request_global_write_approval.ts'
 import { saveDecision } from '../../src/app/operations/save_decision.ts'
 import { savePattern } from '../../src/app/operations/save_pattern.ts'
 import { saveSession } from '../../src/app/operations/save_session.ts'
 import { storeSessionWithLearnings } from '../../src/app/operations/store_session_with_learnings.ts'
-import type { Actor, RecordedEvent, StreamRef } from '../../src/domain/event.ts'
+import type { Actor } from '../../src/domain/event.ts'
 import type { Artifact } from '../../src/domain/memory/artifact.ts'
 import { GLOBAL_PROJECT } from '../../src/domain/memory/room.ts'
-import type { BookLayout } from '../../src/log/layout.ts'
-import type { SqliteLedger } from '../../src/store/sqlite/ledger.ts'
-import { type LedgerOptions, type TestBook, type TestContext, testBook, testContext } from './book.ts'
+import type { Ledger } from '../../src/ports/ledger.ts'
+import { type LedgerOptions, type TestContext, testContext } from './book.ts'
+import { type AnyBook, newBook } from './stores.ts'
 
 /** Fields of a call's argument that a test says itself. */
 export type Fields = Readonly<Record<string, unknown>>
@@ -90,10 +87,10 @@ export function twoTexts(shared: number, one: number, other: number, prefix = ''
 
 /** One connection that saves, with short names for what it calls. */
 export class Saver {
-  readonly ledger: SqliteLedger
+  readonly ledger: Ledger
   readonly context: TestContext
 
-  constructor(ledger: SqliteLedger, context: TestContext) {
+  constructor(ledger: Ledger, context: TestContext) {
     this.ledger = ledger
     this.context = context
   }
@@ -159,69 +156,10 @@ export interface SaverOptions {
 }
 
 /** A connection of its own to a book. */
-export function saver(book: TestBook = testBook(), { ledger: options, settings, ...rest }: SaverOptions = {}): Saver {
+export function saver(
+  book: Pick<AnyBook, 'open' | 'clock'> = newBook(),
+  { ledger: options, settings, ...rest }: SaverOptions = {},
+): Saver {
   const ledger = book.open(options)
   return new Saver(ledger, testContext(ledger, book.clock, { ...rest, ...settings }))
 }
-
-/** The streams of a kind that have a file. */
-export function streamsOf(layout: BookLayout, kind: StreamRef['kind'] = 'memory'): string[] {
-  const folder = layout.folder(kind)
-  return existsSync(folder) ? readdirSync(folder).map((name) => name.replace(/\.jsonl$/, '')) : []
-}
-
-/** Every event of every record of a kind, file by file. */
-export function eventsOf(layout: BookLayout, kind: StreamRef['kind'] = 'memory'): RecordedEvent<string, never>[] {
-  return streamsOf(layout, kind).flatMap((id) =>
-    readFileSync(layout.record({ kind, id }), 'utf8')
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as RecordedEvent<string, never>),
-  )
-}
-
-/**
- * Everything that the store makes of what was learned, as it can be compared: numbers that depend on the order of reading are
- * replaced by what they stand for.
- */
-export function graphOf(layout: BookLayout): Record<string, unknown[]> {
-  const database = new DatabaseSync(layout.database, { readOnly: true })
-  try {
-    const rows = (sql: string) => database.prepare(sql).all()
-    const wordOf = new Map(
-      rows('SELECT project_id, number, word FROM word_set_words').map((r) => [
-        `${r['project_id']} ${r['number']}`,
-        r['word'],
-      ]),
-    )
-    const wordsIn = (project: unknown, packed: unknown) => {
-      const bytes = packed as Uint8Array
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-      return Array.from({ length: bytes.byteLength / 4 }, (_, i) =>
-        wordOf.get(`${project} ${view.getUint32(i * 4, true)}`),
-      ).sort()
-    }
-    return {
-      memory_events: rows('SELECT * FROM memory_events ORDER BY project_id, stream_kind, stream_id, seq'),
-      memory_subjects: rows(
-        'SELECT * FROM memory_subjects ORDER BY project_id, subject_id, stream_kind, stream_id, seq',
-      ),
-      artifacts: rows('SELECT * FROM artifacts ORDER BY project_id, artifact_id'),
-      reviews: rows('SELECT * FROM reviews ORDER BY project_id, review_id'),
-      approvals: rows('SELECT * FROM approvals ORDER BY project_id, approval_id'),
-      word_sets: rows(
-        `SELECT s.project_id, r.room, s.doc, s.words FROM word_sets AS s JOIN word_set_rooms AS r
-         ON r.project_id = s.project_id AND r.number = s.room ORDER BY s.project_id, r.room, s.doc`,
-      ).map(({ words: packed, ...row }) => ({ ...row, words: wordsIn(row['project_id'], packed) })),
-      search_docs: rows(
-        'SELECT project_id, kind, id, scope, focus, session_id, at, title, text FROM search_docs ORDER BY project_id, kind, id',
-      ),
-      search_corpora: rows('SELECT * FROM search_corpora WHERE docs > 0 ORDER BY project_id'),
-    }
-  } finally {
-    database.close()
-  }
-}
-
-/** The global book of a test book that was not given another. */
-export const globalFolder = (book: TestBook): string => join(book.root, 'global')

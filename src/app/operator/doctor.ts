@@ -169,7 +169,8 @@ function placeOf({ where, line }: Finding): string {
 }
 
 /** What a person can do about something in a record. */
-export function mendOf({ kind }: Pick<Finding, 'kind'>): string {
+export function mendOf({ kind, mend }: Pick<Finding, 'kind' | 'mend'>): string {
+  if (mend !== undefined) return mend
   switch (kind) {
     case 'torn_tail':
     case 'incomplete_step':

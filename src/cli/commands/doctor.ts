@@ -1,11 +1,12 @@
 import { asRefusal } from '../../app/operation.ts'
-import { noBook } from '../../app/operator/book.ts'
 import type { Complaint } from '../../app/operator/complaint.ts'
 import { examineBook } from '../../app/operator/doctor.ts'
+import type { StoreAbout } from '../../ports/team-store.ts'
 import type { Cli } from '../command.ts'
 import type { Desk } from '../desk.ts'
 import { answerExamination, foundLines } from '../findings.ts'
 import { examineGit, gitVersion } from '../git.ts'
+import { Misuse } from '../misuse.ts'
 import { withProgressBar } from '../progress.ts'
 import { oneLine, plural } from '../text.ts'
 
@@ -15,7 +16,7 @@ export function registerDoctor(cli: Cli): void {
     .command('doctor', {
       summary: 'look for what is wrong, and mend what is safe to mend',
       details:
-        'Looks at locks that were left behind, records, task counts, decisions that met in a merge, what was learned under another project id, settings, and what git makes of the book. Status 1 while something is wrong.',
+        'Looks at locks that were left behind, records, task counts, decisions that met in a merge, what was learned under another project id, settings, and what git makes of the book, where that is in files. Status 1 while something is wrong.',
       examples: ['rutter doctor', 'rutter doctor --fix', 'rutter doctor --restore'],
     })
     .option(
@@ -24,8 +25,13 @@ export function registerDoctor(cli: Cli): void {
     )
     .option('--restore', 'write back records that the store has and the working tree lacks')
   cli.action<[], { fix?: true; restore?: true }>(command, async (desk, _args, { fix = false, restore = false }) => {
-    if (!desk.hasBook) throw noBook(desk.place.root)
-    const complaints = await examine(desk, fix, restore)
+    if (!desk.hasBook) throw desk.noBook()
+    if (restore && desk.store !== undefined) {
+      throw new Misuse(
+        '--restore writes back records that git took out of the working tree; those of a team are in its database.',
+      )
+    }
+    const { complaints, about } = await examine(desk, fix, restore)
     const wrong = complaints.filter(({ level, mended }) => level === 'wrong' && mended === null)
     const environment = {
       node: process.version,
@@ -38,11 +44,21 @@ export function registerDoctor(cli: Cli): void {
       root: desk.place.root,
       book: desk.place.bot,
       environment,
+      ...desk.whereIfShared,
+      ...(about === null ? {} : { database: about }),
       findings: complaints,
     }
     return answerExamination(desk, result, (verdict) => [
-      `Book ${oneLine(desk.place.bot)}`,
-      `Node ${environment.node}, SQLite ${environment.sqlite}, git ${environment.git ?? 'not found'}, ${environment.platform}`,
+      ...(desk.teamStore === null
+        ? [
+            `Book ${oneLine(desk.place.bot)}`,
+            `Node ${environment.node}, SQLite ${environment.sqlite}, git ${environment.git ?? 'not found'}, ${environment.platform}`,
+          ]
+        : [
+            `Book at ${oneLine(desk.teamStore.where)}, settings in ${oneLine(desk.layout.settings)}`,
+            ...(about === null ? [] : [aboutLine(about)]),
+            `Node ${environment.node}, ${environment.platform}`,
+          ]),
       ...complaints.flatMap((complaint) => ['', ...complaintLines(desk, complaint)]),
       '',
       verdict(result.ok ? 'Nothing is wrong.' : `${plural(wrong.length, 'thing')} wrong.`),
@@ -50,20 +66,36 @@ export function registerDoctor(cli: Cli): void {
   })
 }
 
-async function examine(desk: Desk, fix: boolean, restore: boolean): Promise<Complaint[]> {
+interface Examined {
+  readonly complaints: readonly Complaint[]
+  /** `null` where there is no team's database, or it does not answer. */
+  readonly about: StoreAbout | null
+}
+
+async function examine(desk: Desk, fix: boolean, restore: boolean): Promise<Examined> {
+  let about: StoreAbout | null = null
   try {
+    about = (await desk.teamStore?.about()) ?? null
     const context = desk.operator()
     const inBook = await withProgressBar('verifying', (onProgress) =>
       examineBook(context, { fix, restore, onProgress }),
     )
-    return [...mendedOnOpening(desk), ...examineGit(desk.place, desk.layout), ...inBook]
+    // Git has the records of a book in files alone.
+    const inGit = desk.teamStore === null ? examineGit(desk.place, desk.layout) : []
+    return { complaints: [...mendedOnOpening(desk), ...inGit, ...inBook], about }
   } catch (error) {
     const { code, message, hint } = asRefusal(error)
     // A doctor that stops at what it was called for would be none; a bug is another matter.
     if (code === 'internal') throw error
     const check = code === 'invalid_argument' ? 'settings' : 'store'
-    return [{ check, level: 'wrong', where: desk.place.bot, message, mend: hint ?? null, mended: null }]
+    const where = desk.teamStore?.where ?? desk.place.bot
+    return { complaints: [{ check, level: 'wrong', where, message, mend: hint ?? null, mended: null }], about }
   }
+}
+
+function aboutLine({ server, role, version, row_level_security, search_by_index }: StoreAbout): string {
+  const tables = version === null ? "no tables of Rutter's" : `tables of version ${version}`
+  return `${oneLine(server)}, ${tables}, as role ${oneLine(role)}, row-level security ${row_level_security ? 'on' : 'off'}${search_by_index ? '' : ', search without its index (docs/scale.md)'}`
 }
 
 /** Whoever opens a book puts its missing files there; it should not happen unseen. */

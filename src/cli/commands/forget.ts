@@ -16,7 +16,7 @@ export function registerForget(cli: Cli): void {
     .command('forget', {
       summary: 'take a decision, pattern, summary or waiting text out of all answers',
       details:
-        'Its text is in no answer, search, brief or export from then on; that there once was something stays, so nothing that it superseded comes back. Without --purge the text stays in the record (.bot/workspace) and in what this machine keeps of it. --purge takes it out of these too: the lines that have it are written anew without it, and those behind them are chained again, so another clone that still has the old record meets a fork and must purge as well. What git has in its history, on this machine or elsewhere, no command of Rutter can undo.',
+        'Its text is in no answer, search, brief or export from then on; that there once was something stays, so nothing that it superseded comes back. Without --purge the text stays in the record (.bot/workspace, or that of a team in its database) and in what this machine keeps of it. --purge takes it out of these too: the lines that have it are written anew without it, and those behind them are chained again, so another clone that still has the old record meets a fork and must purge as well. What git has in its history, or a backup has, on this machine or elsewhere, no command of Rutter can undo.',
       examples: [
         'rutter forget 0b9f6a5e-3f5d-5c0e-9d59-6f0f3c2f4a11',
         'rutter forget 0b9f6a5e-3f5d-5c0e-9d59-6f0f3c2f4a11 --purge --yes',
@@ -39,7 +39,9 @@ export function registerForget(cli: Cli): void {
       throw new Misuse('Nothing was forgotten: it was not confirmed.', 'Answer with "yes", or call it with --yes.')
     }
     const forgotten = await forget(context, wanted, { purge })
-    desk.answer(forgotten, () => linesOf(forgotten).flatMap((line) => paragraph(line, '', terminalWidth())))
+    desk.answer(forgotten, () =>
+      linesOf(forgotten, desk.store !== undefined).flatMap((line) => paragraph(line, '', terminalWidth())),
+    )
     return 0
   })
 }
@@ -66,7 +68,7 @@ function nameOf({ kind, id }: Pick<Forgettable, 'kind' | 'id'>): string {
   return `${name.charAt(0).toUpperCase()}${name.slice(1)} ${oneLine(id)}`
 }
 
-function linesOf(forgotten: Forgotten): string[] {
+function linesOf(forgotten: Forgotten, isShared: boolean): string[] {
   const { purged, was_forgotten, said_again_as } = forgotten
   const lines = [
     was_forgotten
@@ -80,10 +82,16 @@ function linesOf(forgotten: Forgotten): string[] {
       purged.lines === 0
         ? `No record had its text any more.${removed}`
         : `${plural(purged.lines, 'line')} of ${plural(purged.records, 'record')} ${purged.lines === 1 ? 'was' : 'were'} written anew without it.${removed}`,
-      'Commit the changed records. Git still has the old ones in its history, and other clones have them until they pull; where both added to one, they purge as well.',
+      isShared
+        ? 'Backups of the database still have it, and clones that were brought together with it: they purge as well.'
+        : 'Commit the changed records. Git still has the old ones in its history, and other clones have them until they pull; where both added to one, they purge as well.',
     )
     if (!purged.is_scrubbed) {
-      lines.push('Another process reads from the store, whose files may still have words of it: run this again later.')
+      lines.push(
+        isShared
+          ? "The server clears its files of it some time later (autovacuum); the tables' owner can have that at once, with VACUUM."
+          : 'Another process reads from the store, whose files may still have words of it: run this again later.',
+      )
     }
   }
   if (said_again_as.length > 0) {

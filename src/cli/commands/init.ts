@@ -24,12 +24,14 @@ export function registerInit(cli: Cli): void {
 
     const files = [layout.settings, layout.gitignore, layout.gitattributes]
     const present = files.filter((file) => !book.created.includes(file))
-    const remarks = examineGit(place, layout)
+    const { store = null } = desk.whereIfShared
+    const remarks = store === null ? examineGit(place, layout) : []
     const connect = connectLines()
     const result = {
       project_id,
       root: place.root,
       book: place.bot,
+      ...desk.whereIfShared,
       is_git: place.is_git,
       linked_worktree: place.linked_worktree,
       created: book.created,
@@ -38,7 +40,10 @@ export function registerInit(cli: Cli): void {
       connect: Object.fromEntries(connect.map(({ client, line }) => [client, line])),
     }
     desk.answer(result, () => [
-      out.paint('bold', `The book of project ${project_id} is in ${oneLine(place.bot)}`),
+      out.paint(
+        'bold',
+        `The book of project ${project_id} is ${store === null ? 'in' : 'at'} ${oneLine(store ?? place.bot)}`,
+      ),
       ...book.created.map((file) => `  created    ${oneLine(file)}`),
       ...present.map((file) => `  was there  ${oneLine(file)}`),
       ...(place.linked_worktree === null
@@ -54,12 +59,21 @@ export function registerInit(cli: Cli): void {
           ...(mend === null ? [] : [`  ${mend}`]),
         ].join('\n'),
       ),
+      ...(store === null
+        ? []
+        : [
+            '',
+            'What is learned and done goes into the database, and into no file here; .bot says which project this is.',
+          ]),
       ...(place.is_git
         ? ['', 'Commit the .bot folder: what belongs to this machine alone is ignored by git already.']
         : []),
       '',
       'Connect your agent with one of these:',
       ...connect.map(({ line }) => `  ${oneLine(line)}`),
+      ...(store === null
+        ? []
+        : ['Each needs the address of the database: RUTTER_STORE in its environment, or --store URL behind mcp.']),
       '',
       'Then see what it does: rutter status',
     ])

@@ -1,7 +1,7 @@
 import type { Cli } from '../command.ts'
 import { duration, grouped } from '../format.ts'
 import { withProgressBar } from '../progress.ts'
-import { plural } from '../text.ts'
+import { oneLine, plural } from '../text.ts'
 
 /** `rutter rebuild`: the store anew from the records. */
 export function registerRebuild(cli: Cli): void {
@@ -16,8 +16,10 @@ export function registerRebuild(cli: Cli): void {
     const started = performance.now()
     const { streams, events } = await withProgressBar('rebuilding', (update) => ledger.rebuild(update))
     const took = Math.round(performance.now() - started)
-    desk.answer({ streams, events, duration_ms: took }, () => [
-      `Computed again from ${plural(streams, 'record')} with ${grouped(events)} events, in ${duration(took)}.`,
+    const { store = null } = desk.whereIfShared
+    const where = store === null ? '' : ` at ${oneLine(store)}`
+    desk.answer({ streams, events, duration_ms: took, ...desk.whereIfShared }, () => [
+      `Computed again${where} from ${plural(streams, 'record')} with ${grouped(events)} events, in ${duration(took)}.`,
     ])
     return 0
   })

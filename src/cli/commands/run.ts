@@ -12,7 +12,7 @@ export function registerRun(cli: Cli): void {
     .command('run', {
       summary: 'run a command as a session of its own',
       details:
-        'The command holds the slot while it runs; how it ended, and the last lines of its output when it failed, go into the record. It finds RUTTER_SLOT, RUTTER_ROOT and RUTTER_SESSION_ID in its environment, so an agent that it starts is about this session. rutter stop ends the command too (SIGTERM, after five seconds SIGKILL). The exit status is that of the command; 127 when it was not found, 128 and the number of the signal that ended it. With --json, what the command writes goes to standard error, and the result to standard output.',
+        'The command holds the slot while it runs; how it ended, and the last lines of its output when it failed, go into the record. It finds RUTTER_SLOT, RUTTER_ROOT and RUTTER_SESSION_ID in its environment, and RUTTER_STORE where there is one, so an agent that it starts is about this session. rutter stop ends the command too (SIGTERM, after five seconds SIGKILL). The exit status is that of the command; 127 when it was not found, 128 and the number of the signal that ended it. With --json, what the command writes goes to standard error, and the result to standard output.',
       examples: [
         'rutter run -- npm test',
         'rutter run --slot nightly --workflow triage -- claude -p "Work through the open tasks"',
@@ -31,7 +31,13 @@ export function registerRun(cli: Cli): void {
     const complain = (error: unknown) => out.note(`rutter run: ${asRefusal(error).message}`)
     const stopKeeping = keepLeases(book.ledger, book.settings.lease_seconds, complain)
     out.note(`rutter run: session ${session_id} in slot "${oneLine(slot)}"`)
-    const env = { ...process.env, RUTTER_SLOT: slot, RUTTER_ROOT: desk.place.root, RUTTER_SESSION_ID: session_id }
+    const env = {
+      ...process.env,
+      ...(desk.store === undefined ? {} : { RUTTER_STORE: desk.store }),
+      RUTTER_SLOT: slot,
+      RUTTER_ROOT: desk.place.root,
+      RUTTER_SESSION_ID: session_id,
+    }
     const stopped = new AbortController()
     const stopWatching = watchForStop(context, session_id, () => {
       out.note(`rutter run: session ${session_id} was ended from outside; the command is told to end`)

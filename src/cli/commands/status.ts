@@ -17,9 +17,10 @@ export function registerStatus(cli: Cli): void {
     const context = desk.operator()
     const status = await statusOf(context)
     const now = context.clock.now()
-    const result = { ...status, root: desk.place.root, book: desk.place.bot }
+    const { store = null } = desk.whereIfShared
+    const result = { ...status, root: desk.place.root, book: desk.place.bot, ...desk.whereIfShared }
     desk.answer(result, () => [
-      `Project ${desk.out.paint('bold', status.project_id)} in ${oneLine(desk.place.root)}`,
+      `Project ${desk.out.paint('bold', status.project_id)} in ${oneLine(desk.place.root)}${store === null ? '' : `, kept at ${oneLine(store)}`}`,
       ...(status.slots.length === 0 ? ['', ...idle(status, now)] : []),
       ...status.slots.flatMap((slot) => ['', ...slotLines(desk, slot, now)]),
     ])

@@ -6,7 +6,7 @@ import type { Desk } from '../desk.ts'
 import { answerExamination, foundLines } from '../findings.ts'
 import { grouped } from '../format.ts'
 import { withProgressBar } from '../progress.ts'
-import { plural } from '../text.ts'
+import { oneLine, plural } from '../text.ts'
 
 /** `rutter verify`: whether every record is as it was written. */
 export function registerVerify(cli: Cli): void {
@@ -32,12 +32,14 @@ export function registerVerify(cli: Cli): void {
       ids.length === 0
         ? `${plural(report.streams, 'record')}, ${grouped(report.events)} events`
         : plural(ids.length, 'record')
-    const result = { ...report, findings, ok: damaged.length === 0 }
+    const { store = null } = desk.whereIfShared
+    const where = store === null ? '' : ` at ${oneLine(store)}`
+    const result = { ...report, findings, ok: damaged.length === 0, ...desk.whereIfShared }
     return answerExamination(desk, result, (verdict) => [
       ...findings.flatMap((finding) => findingLines(desk, finding)),
       result.ok
-        ? `${checked}: ${verdict(ids.length === 1 ? 'whole' : 'all whole')}`
-        : `${checked}: ${verdict(`${plural(damaged.length, 'damage')} found`)}`,
+        ? `${checked}${where}: ${verdict(ids.length === 1 ? 'whole' : 'all whole')}`
+        : `${checked}${where}: ${verdict(`${plural(damaged.length, 'damage')} found`)}`,
     ])
   })
 }

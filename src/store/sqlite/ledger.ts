@@ -4,7 +4,9 @@ import { Refusal } from '../../domain/refusal.ts'
 import { nodeDisk } from '../../log/disk.ts'
 import { pageOf } from '../../log/page.ts'
 import type { Cursor, Finding, Ledger, LedgerReader, LedgerWriter, Progress, VerifyReport } from '../../ports/ledger.ts'
+import type { Copyable, LogCopy } from '../../ports/log-copy.ts'
 import { isUnreadable } from './database.ts'
+import { SqliteLogCopy } from './log-copy.ts'
 import { carryOutPair, finishPair } from './pair-write.ts'
 import { prepareToPurge, purge } from './purge.ts'
 import { ReadTransaction } from './read-transaction.ts'
@@ -26,7 +28,7 @@ const FINISHING_PATIENCE_MS = 250
 const MENDS = 2
 
 /** The embedded ledger: records in files, the projection in SQLite, one writer at a time over all processes. */
-export class SqliteLedger implements Ledger {
+export class SqliteLedger implements Ledger, Copyable {
   readonly project_id: string
   readonly place: string
   readonly #options: StoreOptions
@@ -147,6 +149,10 @@ export class SqliteLedger implements Ledger {
     await this.#door.locked(async ({ parts }) => prepareToPurge(parts, text))
     await this.write(record)
     return await purge(text, (work) => this.#door.locked(work))
+  }
+
+  copyOf(book: 'own' | 'global'): LogCopy {
+    return book === 'own' ? new SqliteLogCopy(this.#options, this.#door) : this.#globalBook().copyOf('own')
   }
 
   repairs(): readonly Finding[] {

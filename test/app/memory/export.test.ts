@@ -13,6 +13,7 @@ import { storeSessionWithLearnings } from '../../../src/app/operations/store_ses
 import type { Artifact } from '../../../src/domain/memory/artifact.ts'
 import { refusalOf } from '../../support/book.ts'
 import { decision, NOW, pattern, review, summary } from '../../support/memory.ts'
+import { onEachStore } from '../../support/stores.ts'
 import { learner } from './learned.ts'
 
 const HOSTILE = [
@@ -47,52 +48,90 @@ function hostileMemory(texts: readonly string[] = HOSTILE): Memory {
   ])
 }
 
-test('has one node for each thing and one edge for each fact, both ends of it in the graph', async () => {
-  const me = learner()
-  const { session_id } = await me.context.call(sessionInitialize, { session_type: 'manual' })
-  const first = await me.decide('Cache pages for one hour', 'Readers wait less.')
-  const batch = await me.context.call(storeSessionWithLearnings, {
-    session: {
-      objective: 'o',
-      actions_taken: [],
-      decisions_made: [],
-      open_items: [],
-      next_actions: [],
-      save_scope: 'project',
-    },
-    decisions: [
-      {
-        title: 'Cache nothing',
-        rationale: 'Old pages',
-        owner: 'o',
-        date: '2026-11-21',
-        scope: 'project',
-        supersedes: first,
+onEachStore(() => {
+  test('has one node for each thing and one edge for each fact, both ends of it in the graph', async () => {
+    const me = learner()
+    const { session_id } = await me.context.call(sessionInitialize, { session_type: 'manual' })
+    const first = await me.decide('Cache pages for one hour', 'Readers wait less.')
+    const batch = await me.context.call(storeSessionWithLearnings, {
+      session: {
+        objective: 'o',
+        actions_taken: [],
+        decisions_made: [],
+        open_items: [],
+        next_actions: [],
+        save_scope: 'project',
       },
-    ],
-    patterns: [{ trigger: 't', repeatable_steps: ['s'], scope: 'focus', last_validated_at: NOW }],
-    focus: 'web',
+      decisions: [
+        {
+          title: 'Cache nothing',
+          rationale: 'Old pages',
+          owner: 'o',
+          date: '2026-11-21',
+          scope: 'project',
+          supersedes: first,
+        },
+      ],
+      patterns: [{ trigger: 't', repeatable_steps: ['s'], scope: 'focus', last_validated_at: NOW }],
+      focus: 'web',
+    })
+    const second = batch.decisions[0]?.artifact_id
+    const memory = await memoryToExport(me.context, { project_id: null, all_projects: false })
+    const { nodes, edges } = graphOf(memory)
+    expect(nodes.map(({ label }) => label).sort()).toEqual(
+      ['Decision', 'Decision', 'Focus', 'Pattern', 'Project', 'Run', 'Summary'].sort(),
+    )
+    const ids = new Set(nodes.map(({ id }) => id))
+    for (const { from, to } of edges) expect([ids.has(from), ids.has(to)]).toEqual([true, true])
+    const summaryId = `artifact:${batch.session.artifact_id}`
+    expect(ofType(edges, 'PRODUCED').sort()).toEqual(
+      [
+        [summaryId, `artifact:${second}`],
+        [summaryId, `artifact:${batch.patterns[0]?.artifact_id}`],
+      ].sort(),
+    )
+    expect(ofType(edges, 'SUPERSEDES')).toEqual([[`artifact:${second}`, `artifact:${first}`]])
+    expect(ofType(edges, 'SUMMARIZES')).toEqual([[summaryId, `run:${session_id}`]])
+    expect(ofType(edges, 'HAS_FOCUS')).toEqual([
+      [`artifact:${batch.patterns[0]?.artifact_id}`, 'focus:test-project:web'],
+    ])
+    expect(ofType(edges, 'BELONGS_TO')).toHaveLength(6)
+    expect(new Set(edges.map(({ type }) => type)).isSubsetOf(new Set(EDGE_TYPES))).toBe(true)
   })
-  const second = batch.decisions[0]?.artifact_id
-  const memory = await memoryToExport(me.context, { project_id: null, all_projects: false })
-  const { nodes, edges } = graphOf(memory)
-  expect(nodes.map(({ label }) => label).sort()).toEqual(
-    ['Decision', 'Decision', 'Focus', 'Pattern', 'Project', 'Run', 'Summary'].sort(),
-  )
-  const ids = new Set(nodes.map(({ id }) => id))
-  for (const { from, to } of edges) expect([ids.has(from), ids.has(to)]).toEqual([true, true])
-  const summaryId = `artifact:${batch.session.artifact_id}`
-  expect(ofType(edges, 'PRODUCED').sort()).toEqual(
-    [
-      [summaryId, `artifact:${second}`],
-      [summaryId, `artifact:${batch.patterns[0]?.artifact_id}`],
-    ].sort(),
-  )
-  expect(ofType(edges, 'SUPERSEDES')).toEqual([[`artifact:${second}`, `artifact:${first}`]])
-  expect(ofType(edges, 'SUMMARIZES')).toEqual([[summaryId, `run:${session_id}`]])
-  expect(ofType(edges, 'HAS_FOCUS')).toEqual([[`artifact:${batch.patterns[0]?.artifact_id}`, 'focus:test-project:web']])
-  expect(ofType(edges, 'BELONGS_TO')).toHaveLength(6)
-  expect(new Set(edges.map(({ type }) => type)).isSubsetOf(new Set(EDGE_TYPES))).toBe(true)
+
+  test('leaves the other projects out, unless all are asked for', async () => {
+    const me = learner()
+    await me.decide('Here', 'of this project')
+    await me.decide('There', 'of the other', { project_id: 'other' })
+    await me.decide('Everywhere', 'of all of them', { scope: 'global' })
+    const titles = async (project_id: string | null, all_projects: boolean) =>
+      (await memoryToExport(me.context, { project_id, all_projects })).artifacts.map(
+        ({ text }) => text && 'title' in text && text.title,
+      )
+    expect(await titles(null, false)).toEqual(['Here'])
+    expect(await titles('other', false)).toEqual(['There'])
+    expect(await titles(null, true)).toEqual(['There', 'Here', 'Everywhere'])
+  })
+
+  test('refuses a project of which nothing is known, and names those that are', async () => {
+    const me = learner()
+    await me.decide('There', 'of the other', { project_id: 'other' })
+    const refusal = await refusalOf(memoryToExport(me.context, { project_id: 'nobody', all_projects: false }))
+    expect(refusal.message).toContain('Nothing is known of project "nobody"')
+    expect(refusal.hint).toContain('Known are: "other", "test-project".')
+  })
+
+  test('has no text of what was forgotten, in any format', async () => {
+    const me = learner()
+    const id = await me.decide('Keep the heliotrope key', 'In the heliotrope vault.')
+    await forget(me.context, { id, project_id: null }, { purge: false })
+    const memory = await memoryToExport(me.context, { project_id: null, all_projects: true })
+    for (const format of Object.values(EXPORT_FORMATS)) {
+      const written = text(format(memory))
+      expect(written).toContain(id)
+      expect(written).not.toContain('heliotrope')
+    }
+  })
 })
 
 test('shows a conflict where two in force superseded the same, and where both were kept', () => {
@@ -114,40 +153,6 @@ test('shows a conflict where two in force superseded the same, and where both we
     ['artifact:b', 'artifact:c'],
     ['artifact:b', 'artifact:d'],
   ])
-})
-
-test('leaves the other projects out, unless all are asked for', async () => {
-  const me = learner()
-  await me.decide('Here', 'of this project')
-  await me.decide('There', 'of the other', { project_id: 'other' })
-  await me.decide('Everywhere', 'of all of them', { scope: 'global' })
-  const titles = async (project_id: string | null, all_projects: boolean) =>
-    (await memoryToExport(me.context, { project_id, all_projects })).artifacts.map(
-      ({ text }) => text && 'title' in text && text.title,
-    )
-  expect(await titles(null, false)).toEqual(['Here'])
-  expect(await titles('other', false)).toEqual(['There'])
-  expect(await titles(null, true)).toEqual(['There', 'Here', 'Everywhere'])
-})
-
-test('refuses a project of which nothing is known, and names those that are', async () => {
-  const me = learner()
-  await me.decide('There', 'of the other', { project_id: 'other' })
-  const refusal = await refusalOf(memoryToExport(me.context, { project_id: 'nobody', all_projects: false }))
-  expect(refusal.message).toContain('Nothing is known of project "nobody"')
-  expect(refusal.hint).toContain('Known are: "other", "test-project".')
-})
-
-test('has no text of what was forgotten, in any format', async () => {
-  const me = learner()
-  const id = await me.decide('Keep the heliotrope key', 'In the heliotrope vault.')
-  await forget(me.context, { id, project_id: null }, { purge: false })
-  const memory = await memoryToExport(me.context, { project_id: null, all_projects: true })
-  for (const format of Object.values(EXPORT_FORMATS)) {
-    const written = text(format(memory))
-    expect(written).toContain(id)
-    expect(written).not.toContain('heliotrope')
-  }
 })
 
 test('writes JSON lines that give everything back', () => {

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { cpSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { forget } from '../../../src/app/memory/forgetting.ts'
@@ -6,6 +6,7 @@ import { sessionInitialize } from '../../../src/app/operations/session_initializ
 import { sessionUpdate } from '../../../src/app/operations/session_update.ts'
 import { refusalOf, type TestBook, testBook } from '../../support/book.ts'
 import { decisionOf, type Saver, saver, words } from '../../support/memory-makers.ts'
+import { newBook, onEachStore } from '../../support/stores.ts'
 
 /** Saves inside a session, and gives what brings that session's record back after it was taken away. */
 async function inSession<T>(book: TestBook, agent: Saver, save: () => Promise<T>) {
@@ -74,73 +75,67 @@ test('a summary that was forgotten is not said to be saved anew under its key wh
   expect(again).toMatchObject({ artifact_id: saved.artifact_id, message: expect.stringContaining('forgotten') })
 })
 
-test('of two decisions that two clones retired for each other, the one that was said first to stay does', async () => {
-  const book = testBook()
-  const one = saver(book)
-  const a = await one.decide('use postgres')
-  const b = await one.decide('pick kafka')
-  await one.settle()
-  const other = testBook({ clock: book.clock })
-  const memory = (of: TestBook) => of.layout.folder('memory')
-  mkdirSync(memory(other), { recursive: true })
-  cpSync(memory(book), memory(other), { recursive: true })
-  const two = saver(other)
-  book.clock.advance(1000)
-  await one.decide(decisionOf('use postgres', { supersedes: b.artifact_id }))
-  book.clock.advance(1000)
-  await two.decide(decisionOf('pick kafka', { supersedes: a.artifact_id }))
-  await Promise.all([one.settle(), two.settle()])
-  const merge = (from: string, to: string) => {
-    const sizeOf = (path: string) => (existsSync(path) ? statSync(path).size : 0)
-    for (const name of readdirSync(from)) {
-      if (sizeOf(join(from, name)) > sizeOf(join(to, name))) cpSync(join(from, name), join(to, name))
+onEachStore(() => {
+  test('of two decisions that two clones retired for each other, the one that was said first to stay does', async () => {
+    const book = newBook()
+    const one = saver(book)
+    const a = await one.decide('use postgres')
+    const b = await one.decide('pick kafka')
+    await one.settle()
+    const other = newBook({ clock: book.clock })
+    await other.pull(book)
+    const two = saver(other)
+    book.clock.advance(1000)
+    await one.decide(decisionOf('use postgres', { supersedes: b.artifact_id }))
+    book.clock.advance(1000)
+    await two.decide(decisionOf('pick kafka', { supersedes: a.artifact_id }))
+    await Promise.all([one.settle(), two.settle()])
+    await book.pull(other)
+    await other.pull(book)
+    for (const agent of [one, two]) {
+      expect(await agent.inForce()).toEqual([a.artifact_id])
+      await agent.ledger.rebuild()
+      expect(await agent.inForce()).toEqual([a.artifact_id])
     }
-  }
-  merge(memory(other), memory(book))
-  merge(memory(book), memory(other))
-  for (const agent of [one, two]) {
-    expect(await agent.inForce()).toEqual([a.artifact_id])
-    await agent.ledger.rebuild()
-    expect(await agent.inForce()).toEqual([a.artifact_id])
-  }
-})
-
-describe('a text that waits', () => {
-  const half = `${words(7)} a b c`
-
-  test('waits no more once the same batch lets it in', async () => {
-    const agent = saver()
-    const known = await agent.decide(words(10))
-    const batch = await agent.batch([decisionOf(half), decisionOf(half, { supersedes: known.artifact_id })])
-    expect(batch.decisions.map(({ dedup_outcome }) => dedup_outcome)).toEqual(['manual_review', 'supersede'])
-    expect(await agent.reviews()).toEqual([])
   })
 
-  test('is queued anew when it is said again after it was forgotten', async () => {
-    const agent = saver()
-    await agent.decide(words(10))
-    const first = await agent.decide(half)
-    const id = String(first.review_id)
-    await forget(agent.context, { id, project_id: null }, { purge: false })
-    const again = await agent.decide(half)
-    expect(again).toMatchObject({ status: 'failed', dedup_outcome: 'manual_review' })
-    expect(again.review_id).not.toBe(id)
-    expect(again.message).not.toContain('null')
-    expect(await agent.reviews()).toMatchObject([{ id: again.review_id, decision: { title: half } }])
-    // Said once more it is the one that waits, and writes nothing.
-    expect(await agent.decide(half)).toMatchObject({ review_id: again.review_id })
-    expect(await agent.reviews()).toHaveLength(1)
-  })
+  describe('a text that waits', () => {
+    const half = `${words(7)} a b c`
 
-  test('and was forgotten is told as forgotten, not as resolved at no time', async () => {
-    const agent = saver()
-    await agent.decide(words(10))
-    const id = String((await agent.decide(half)).review_id)
-    await forget(agent.context, { id, project_id: null }, { purge: false })
-    const discarded = await agent.resolve(id, 'discard')
-    expect(discarded).toMatchObject({ status: 'saved', message: expect.stringContaining('forgotten') })
-    const refusal = await refusalOf(agent.resolve(id, 'keep_both'))
-    expect(refusal.message).toContain('forgotten')
-    for (const message of [discarded?.message, refusal.message]) expect(message).not.toContain('null')
+    test('waits no more once the same batch lets it in', async () => {
+      const agent = saver()
+      const known = await agent.decide(words(10))
+      const batch = await agent.batch([decisionOf(half), decisionOf(half, { supersedes: known.artifact_id })])
+      expect(batch.decisions.map(({ dedup_outcome }) => dedup_outcome)).toEqual(['manual_review', 'supersede'])
+      expect(await agent.reviews()).toEqual([])
+    })
+
+    test('is queued anew when it is said again after it was forgotten', async () => {
+      const agent = saver()
+      await agent.decide(words(10))
+      const first = await agent.decide(half)
+      const id = String(first.review_id)
+      await forget(agent.context, { id, project_id: null }, { purge: false })
+      const again = await agent.decide(half)
+      expect(again).toMatchObject({ status: 'failed', dedup_outcome: 'manual_review' })
+      expect(again.review_id).not.toBe(id)
+      expect(again.message).not.toContain('null')
+      expect(await agent.reviews()).toMatchObject([{ id: again.review_id, decision: { title: half } }])
+      // Said once more it is the one that waits, and writes nothing.
+      expect(await agent.decide(half)).toMatchObject({ review_id: again.review_id })
+      expect(await agent.reviews()).toHaveLength(1)
+    })
+
+    test('and was forgotten is told as forgotten, not as resolved at no time', async () => {
+      const agent = saver()
+      await agent.decide(words(10))
+      const id = String((await agent.decide(half)).review_id)
+      await forget(agent.context, { id, project_id: null }, { purge: false })
+      const discarded = await agent.resolve(id, 'discard')
+      expect(discarded).toMatchObject({ status: 'saved', message: expect.stringContaining('forgotten') })
+      const refusal = await refusalOf(agent.resolve(id, 'keep_both'))
+      expect(refusal.message).toContain('forgotten')
+      for (const message of [discarded?.message, refusal.message]) expect(message).not.toContain('null')
+    })
   })
 })

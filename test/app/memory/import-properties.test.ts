@@ -11,6 +11,7 @@ import type { Review } from '../../../src/domain/memory/review.ts'
 import { roomOf } from '../../../src/domain/memory/room.ts'
 import { jaccard } from '../../../src/domain/memory/similarity.ts'
 import { systemIdentity } from '../../../src/machine/identity.ts'
+import { onEachStore } from '../../support/stores.ts'
 import { type Learner, learner } from './learned.ts'
 
 const identity = systemIdentity(() => '')
@@ -61,45 +62,50 @@ const graph = fc.tuple(nodes, fc.array(fc.tuple(fc.nat(24), fc.nat(24)), { maxLe
   return JSON.stringify({ nodes: described, relationships })
 })
 
-test('counts in a dry run what the import that follows does, and the same import again does nothing', async () => {
-  await fc.assert(
-    fc.asyncProperty(graph, graph, async (before, file) => {
-      const me = learner()
-      await load(me, before)
-      me.book.clock.advance(1000)
-      const dry = await load(me, file, true)
-      const { outcomes, ...real } = await load(me, file)
-      expect({ ...real, outcomes, dry_run: true }).toEqual(dry)
-      const { events } = await me.context.ledger.verify()
-      me.book.clock.advance(1000)
-      expect((await load(me, file)).outcomes).toMatchObject({ saved: 0, superseding: 0, waiting: outcomes.waiting })
-      expect((await me.context.ledger.verify()).events).toBe(events)
-    }),
-    { numRuns: 40 },
-  )
-}, 60_000)
+onEachStore(() => {
+  test('counts in a dry run what the import that follows does, and the same import again does nothing', async () => {
+    await fc.assert(
+      fc.asyncProperty(graph, graph, async (before, file) => {
+        const me = learner()
+        await load(me, before)
+        me.book.clock.advance(1000)
+        const dry = await load(me, file, true)
+        const { outcomes, ...real } = await load(me, file)
+        expect({ ...real, outcomes, dry_run: true }).toEqual(dry)
+        const { events } = await me.context.ledger.verify()
+        me.book.clock.advance(1000)
+        expect((await load(me, file)).outcomes).toMatchObject({ saved: 0, superseding: 0, waiting: outcomes.waiting })
+        expect((await me.context.ledger.verify()).events).toBe(events)
+        await me.book.end()
+      }),
+      { numRuns: 40 },
+    )
+  }, 60_000)
 
-test('judges each item by those before it in the file as by those that were imported before', async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(fc.oneof(decisionNode, patternNode), { maxLength: 15 }), async (list) => {
-      const [together, apart] = [learner(), learner()]
-      const file = (some: readonly object[]) => JSON.stringify({ nodes: some, relationships: [] })
-      // Each a second after the one before, since what was said at the same moment is in no order.
-      const described = list.map(({ label, ...said }, i) => {
-        const created_at = `2026-11-20T08:00:${String(i).padStart(2, '0')}Z`
-        return { id: String(i), labels: [label], properties: { ...said, created_at } }
-      })
-      const sums = { saved: 0, superseding: 0, known: 0, waiting: 0 }
-      for (const one of described) {
-        const { outcomes } = await load(apart, file([one]))
-        for (const outcome of ['saved', 'superseding', 'known', 'waiting'] as const) sums[outcome] += outcomes[outcome]
-      }
-      expect((await load(together, file(described))).outcomes).toEqual(sums)
-      expect(await exported(together)).toEqual(await exported(apart))
-    }),
-    { numRuns: 40 },
-  )
-}, 60_000)
+  test('judges each item by those before it in the file as by those that were imported before', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.oneof(decisionNode, patternNode), { maxLength: 15 }), async (list) => {
+        const [together, apart] = [learner(), learner()]
+        const file = (some: readonly object[]) => JSON.stringify({ nodes: some, relationships: [] })
+        // Each a second after the one before, since what was said at the same moment is in no order.
+        const described = list.map(({ label, ...said }, i) => {
+          const created_at = `2026-11-20T08:00:${String(i).padStart(2, '0')}Z`
+          return { id: String(i), labels: [label], properties: { ...said, created_at } }
+        })
+        const sums = { saved: 0, superseding: 0, known: 0, waiting: 0 }
+        for (const one of described) {
+          const { outcomes } = await load(apart, file([one]))
+          for (const outcome of ['saved', 'superseding', 'known', 'waiting'] as const)
+            sums[outcome] += outcomes[outcome]
+        }
+        expect((await load(together, file(described))).outcomes).toEqual(sums)
+        expect(await exported(together)).toEqual(await exported(apart))
+        for (const { book } of [together, apart]) await book.end()
+      }),
+      { numRuns: 40 },
+    )
+  }, 60_000)
+})
 
 test('finds every word set that is as similar as asked, the latest first, like one that compares them all', () => {
   const sets = fc.array(fc.uniqueArray(fc.integer({ min: 0, max: 12 }).map(String), { maxLength: 9 }), {
@@ -241,23 +247,26 @@ function reviewsOf(drafts: readonly { minute: number; reason: Review['reason']; 
     })
 }
 
-test('exports, from a book that was empty, the very file that was imported there', async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(draft, { maxLength: 12 }),
-      fc.array(reviewDraft, { maxLength: 4 }),
-      async (drafts, reviews) => {
-        const artifacts = artifactsOf(drafts)
-        const project_ids = [...new Set(artifacts.flatMap((one) => [one.project_id, one.origin.project_id]))].sort()
-        const memory = { artifacts, reviews: reviewsOf(reviews), project_ids, exported_at: '', runs: [] }
-        const file = [...jsonlOf(memory)].join('')
-        const me = learner()
-        await load(me, file)
-        expect((await exported(me)).split('\n')).toEqual(file.split('\n'))
-        await me.context.ledger.rebuild()
-        expect(await exported(me)).toBe(file)
-      },
-    ),
-    { numRuns: 60 },
-  )
-}, 60_000)
+onEachStore(() => {
+  test('exports, from a book that was empty, the very file that was imported there', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(draft, { maxLength: 12 }),
+        fc.array(reviewDraft, { maxLength: 4 }),
+        async (drafts, reviews) => {
+          const artifacts = artifactsOf(drafts)
+          const project_ids = [...new Set(artifacts.flatMap((one) => [one.project_id, one.origin.project_id]))].sort()
+          const memory = { artifacts, reviews: reviewsOf(reviews), project_ids, exported_at: '', runs: [] }
+          const file = [...jsonlOf(memory)].join('')
+          const me = learner()
+          await load(me, file)
+          expect((await exported(me)).split('\n')).toEqual(file.split('\n'))
+          await me.context.ledger.rebuild()
+          expect(await exported(me)).toBe(file)
+          await me.book.end()
+        },
+      ),
+      { numRuns: 60 },
+    )
+  }, 60_000)
+})

@@ -3,11 +3,14 @@ import { requestGlobalWriteApproval } from '../../../src/app/operations/request_
 import { saveDecision } from '../../../src/app/operations/save_decision.ts'
 import { savePattern } from '../../../src/app/operations/save_pattern.ts'
 import { saveSession } from '../../../src/app/operations/save_session.ts'
-import { type LedgerOptions, type TestBook, type TestContext, testBook, testContext } from '../../support/book.ts'
+import { type LedgerOptions, type TestContext, testContext } from '../../support/book.ts'
+import { type AnyBook, newBook } from '../../support/stores.ts'
+
+type Openable = Pick<AnyBook, 'open' | 'clock'>
 
 /** Somebody who saves things, in a book of their own, a second after each other. */
-export interface Learner {
-  readonly book: TestBook
+export interface Learner<Book extends Openable = AnyBook> {
+  readonly book: Book
   readonly context: TestContext
   /** Gives the artifact's id, or the review's where the text waits. */
   decide(title: string, rationale: string, over?: Record<string, unknown>): Promise<string>
@@ -16,7 +19,9 @@ export interface Learner {
   resolve(id: string, resolution: 'supersede' | 'keep_both' | 'discard'): Promise<void>
 }
 
-export function learner(book: TestBook = testBook(), options: LedgerOptions = {}): Learner {
+export function learner(): Learner
+export function learner<Book extends Openable>(book: Book, options?: LedgerOptions): Learner<Book>
+export function learner(book: Openable = newBook(), options: LedgerOptions = {}): Learner<Openable> {
   const context = testContext(book.open(options), book.clock)
   const token = async (scope: unknown) => {
     if (scope !== 'global') return {}

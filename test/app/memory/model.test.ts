@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { testBook } from '../../support/book.ts'
 import { decisionOf, saver } from '../../support/memory-makers.ts'
+import { newBook, onEachStore } from '../../support/stores.ts'
 
 /** A decision as the model knows it. */
 interface Known {
@@ -100,69 +100,72 @@ const step = fc.oneof(
   },
 )
 
-test('random decisions in random rooms come out as a brute-force model says', async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
-      const book = testBook()
-      const agent = saver(book)
-      const model = new Model()
-      for (const one of steps) {
-        book.clock.advance(1)
-        if ('review' in one) {
-          const open = model.reviews.filter(({ end }) => end === null)
-          const review = open[one.review % Math.max(1, open.length)]
-          if (review === undefined) continue
-          const { project_id } = ROOMS[review.room] ?? ROOMS[0]
-          const result = await agent.resolve(review.id, one.resolution, { project_id })
-          review.end = one.resolution
-          if (one.resolution === 'discard') continue
-          const old = one.resolution === 'supersede' ? endOf(review.candidate) : null
-          expect(result?.candidate_id).toBe(old?.id)
-          model.add({ ...review, id: result?.artifact_id ?? '', heir: null }, old)
-          continue
-        }
-        const { scope, ...where } = ROOMS[one.room] ?? ROOMS[0]
-        const key = JSON.stringify([one.title, one.rationale])
-        const words = new Set([...one.title, ...one.rationale])
-        const candidates = model.inForce(one.room)
-        const named = one.named === null ? null : (candidates[one.named % Math.max(1, candidates.length)] ?? null)
-        const expected = model.expected(one.room, key, words, named)
-        const given = { rationale: one.rationale.join(' '), scope, supersedes: named?.id ?? null }
-        const answer = await agent.decide(decisionOf(one.title.join(' '), given), where)
-        expect(answer.dedup_outcome).toBe(expected.outcome)
-        const similarity = expected.similarity === null ? undefined : Math.round(expected.similarity * 10_000) / 10_000
-        expect(answer.similarity).toBe(similarity)
-        switch (expected.outcome) {
-          case 'duplicate_skip':
-            expect(answer.artifact_id).toBe(expected.of.id)
-            if (named !== null && named !== expected.of) named.heir = expected.of
-            break
-          case 'manual_review': {
-            expect(answer.candidate_id).toBe(expected.of.id)
-            const known = model.reviews.findLast((other) => other.room === one.room && other.key === key)
-            if (known !== undefined) expect(answer.review_id).toBe(known.id)
-            else {
-              const review = { id: answer.review_id ?? '', room: one.room, key, words, candidate: expected.of }
-              model.reviews.push({ ...review, end: null })
-            }
-            break
+onEachStore(() => {
+  test('random decisions in random rooms come out as a brute-force model says', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
+        const book = newBook()
+        const agent = saver(book)
+        const model = new Model()
+        for (const one of steps) {
+          book.clock.advance(1)
+          if ('review' in one) {
+            const open = model.reviews.filter(({ end }) => end === null)
+            const review = open[one.review % Math.max(1, open.length)]
+            if (review === undefined) continue
+            const { project_id } = ROOMS[review.room] ?? ROOMS[0]
+            const result = await agent.resolve(review.id, one.resolution, { project_id })
+            review.end = one.resolution
+            if (one.resolution === 'discard') continue
+            const old = one.resolution === 'supersede' ? endOf(review.candidate) : null
+            expect(result?.candidate_id).toBe(old?.id)
+            model.add({ ...review, id: result?.artifact_id ?? '', heir: null }, old)
+            continue
           }
-          default:
-            expect(answer.candidate_id).toBe(expected.of?.id)
-            expect(model.all.map(({ id }) => id)).not.toContain(answer.artifact_id)
-            model.add({ id: answer.artifact_id ?? '', room: one.room, key, words, heir: null }, expected.of)
+          const { scope, ...where } = ROOMS[one.room] ?? ROOMS[0]
+          const key = JSON.stringify([one.title, one.rationale])
+          const words = new Set([...one.title, ...one.rationale])
+          const candidates = model.inForce(one.room)
+          const named = one.named === null ? null : (candidates[one.named % Math.max(1, candidates.length)] ?? null)
+          const expected = model.expected(one.room, key, words, named)
+          const given = { rationale: one.rationale.join(' '), scope, supersedes: named?.id ?? null }
+          const answer = await agent.decide(decisionOf(one.title.join(' '), given), where)
+          expect(answer.dedup_outcome).toBe(expected.outcome)
+          const similarity =
+            expected.similarity === null ? undefined : Math.round(expected.similarity * 10_000) / 10_000
+          expect(answer.similarity).toBe(similarity)
+          switch (expected.outcome) {
+            case 'duplicate_skip':
+              expect(answer.artifact_id).toBe(expected.of.id)
+              if (named !== null && named !== expected.of) named.heir = expected.of
+              break
+            case 'manual_review': {
+              expect(answer.candidate_id).toBe(expected.of.id)
+              const known = model.reviews.findLast((other) => other.room === one.room && other.key === key)
+              if (known !== undefined) expect(answer.review_id).toBe(known.id)
+              else {
+                const review = { id: answer.review_id ?? '', room: one.room, key, words, candidate: expected.of }
+                model.reviews.push({ ...review, end: null })
+              }
+              break
+            }
+            default:
+              expect(answer.candidate_id).toBe(expected.of?.id)
+              expect(model.all.map(({ id }) => id)).not.toContain(answer.artifact_id)
+              model.add({ id: answer.artifact_id ?? '', room: one.room, key, words, heir: null }, expected.of)
+          }
         }
-      }
-      for (const project of ['one', 'two']) {
-        const rooms = ROOMS.flatMap(({ project_id }, room) => (project_id === project ? [room] : []))
-        const inForce = rooms.flatMap((room) => model.inForce(room)).map(({ id }) => id)
-        expect((await agent.inForce(project)).sort()).toEqual(inForce.sort())
-        const open = model.reviews.filter(({ room, end }) => rooms.includes(room) && end === null)
-        const waiting = await agent.reviews({ project_id: project })
-        expect(waiting.map(({ id }) => id).sort()).toEqual(open.map(({ id }) => id).sort())
-      }
-      await agent.ledger.close()
-    }),
-    { numRuns: 40 },
-  )
+        for (const project of ['one', 'two']) {
+          const rooms = ROOMS.flatMap(({ project_id }, room) => (project_id === project ? [room] : []))
+          const inForce = rooms.flatMap((room) => model.inForce(room)).map(({ id }) => id)
+          expect((await agent.inForce(project)).sort()).toEqual(inForce.sort())
+          const open = model.reviews.filter(({ room, end }) => rooms.includes(room) && end === null)
+          const waiting = await agent.reviews({ project_id: project })
+          expect(waiting.map(({ id }) => id).sort()).toEqual(open.map(({ id }) => id).sort())
+        }
+        await book.end()
+      }),
+      { numRuns: 40 },
+    )
+  })
 })

@@ -1,0 +1,245 @@
+import { v7 } from 'uuid'
+import type { StreamRef } from '../../domain/event.ts'
+import { GLOBAL_PROJECT } from '../../domain/memory/room.ts'
+import { Refusal } from '../../domain/refusal.ts'
+import type {
+  Cursor,
+  Finding,
+  Ledger,
+  LedgerReader,
+  LedgerWriter,
+  Progress,
+  Purged,
+  VerifyReport,
+} from '../../ports/ledger.ts'
+import type { Copyable, LogCopy } from '../../ports/log-copy.ts'
+import type { Processes } from '../../ports/processes.ts'
+import { bringUp, checkAccess, notByThisRole } from './access.ts'
+import { PostgresLogCopy } from './log-copy.ts'
+import { MemoryLocks } from './memory-locks.ts'
+import { standingOf } from './migrate.ts'
+import { type Pace, Pool, type PoolOptions } from './pool.ts'
+import { prepareToPurge, purge, SCRUBBED } from './purge.ts'
+import { ReadTransaction, type TransactionParts } from './read-transaction.ts'
+import { rebuild } from './rebuild.ts'
+import { Renewals, Slots } from './slots.ts'
+import type { Sql } from './sql.ts'
+import { eventOf, Streams } from './streams.ts'
+import { type Flushed, isThere, WriteTransaction } from './transaction.ts'
+import { verify } from './verify.ts'
+
+export interface PostgresLedgerOptions extends PoolOptions {
+  readonly project_id: string
+  readonly place: string
+  readonly processes: Processes
+  readonly lease_ttl_ms: number
+  readonly newId?: () => string
+}
+
+/** Events in one page; a step that begins in it is in it whole. */
+const PAGE = 1000
+
+/** The team's ledger: log and projection in one PostgreSQL database, one transaction for both. */
+export class PostgresLedger implements Ledger, Copyable {
+  readonly project_id: string
+  readonly place: string
+  readonly #pool: Pool
+  readonly #projects: readonly string[] | undefined
+  readonly #own: TransactionParts
+  readonly #global: TransactionParts
+  readonly #renewals = new Renewals()
+  readonly #calls = new Set<Promise<unknown>>()
+  #ready: Promise<void> | null = null
+
+  constructor(options: PostgresLedgerOptions) {
+    const { project_id, place, processes, lease_ttl_ms, newId = () => v7() } = options
+    this.project_id = project_id
+    this.place = place
+    this.#pool = new Pool(options)
+    this.#projects = options.projects
+    const slots = { processes, ttlMs: lease_ttl_ms, renewals: this.#renewals }
+    this.#own = { project_id, place, slots, newId }
+    this.#global = { ...this.#own, project_id: GLOBAL_PROJECT }
+  }
+
+  async write<T>(work: (book: LedgerWriter) => Promise<T>): Promise<T> {
+    return await this.#write([this.#own], ([book]) => work(book))
+  }
+
+  async read<T>(work: (book: LedgerReader) => Promise<T>): Promise<T> {
+    return await this.#call(() => this.#pool.read((sql) => work(new ReadTransaction(sql, this.#own))))
+  }
+
+  async writeWithGlobal<T>(work: (book: LedgerWriter, global: LedgerWriter) => Promise<T>): Promise<T> {
+    return await this.#write([this.#own, this.#global], ([book, global]) => work(book, global))
+  }
+
+  async readWithGlobal<T>(work: (book: LedgerReader, global: LedgerReader | null) => Promise<T>): Promise<T> {
+    return await this.#call(() =>
+      this.#pool.read((sql) => work(new ReadTransaction(sql, this.#own), new ReadTransaction(sql, this.#global))),
+    )
+  }
+
+  async openGlobal(): Promise<void> {
+    await this.#call(async () => {})
+  }
+
+  async renewLeases(): Promise<void> {
+    await this.#write([this.#own], ([book]) => book.renewAll())
+  }
+
+  async history(stream: StreamRef, after: Cursor = { seq: 0, position: 0 }) {
+    return await this.#ask(async (sql) => {
+      const streams = new Streams(sql, this.project_id)
+      const lines = await streams.lines(stream, after.seq, PAGE)
+      const rest = eventOf(lines.at(-1) ?? '')?.more ?? 0
+      if (rest > 0) lines.push(...(await streams.lines(stream, after.seq + lines.length, rest)))
+      const events = lines.map(eventOf).filter((event) => event !== undefined)
+      const seq = after.seq + lines.length
+      const cursor = { seq, position: seq }
+      return { events, cursor }
+    })
+  }
+
+  async verify(onProgress?: (progress: Progress) => void): Promise<VerifyReport> {
+    return await this.#call(() => this.#pool.read((sql) => verify(sql, this.project_id, onProgress), 'long'))
+  }
+
+  async rebuild(onProgress?: (progress: Progress) => void): Promise<{ streams: number; events: number }> {
+    return await this.#inTransaction((sql) => rebuild(sql, this.project_id, onProgress))
+  }
+
+  /** Log and projection are one transaction here: neither ever has what the other lacks. */
+  async lacking(): Promise<readonly Finding[]> {
+    return []
+  }
+
+  async writeBack(): Promise<number> {
+    return 0
+  }
+
+  async purge(...[text, record]: Parameters<Ledger['purge']>): Promise<Purged> {
+    const parts = text.project_id === GLOBAL_PROJECT ? this.#global : this.#own
+    const { project_id } = parts
+    await this.#inTransaction((sql) => prepareToPurge(sql, project_id, new Slots(sql, project_id, parts.slots), text))
+    await this.#write([parts], ([book]) => record(book))
+    const purged = await this.#inTransaction((sql) => purge(sql, project_id, text))
+    return { ...purged, copies: 0, is_scrubbed: await this.#scrub() }
+  }
+
+  /** Only a table's owner may vacuum it; for any other role the server does it some day by itself. */
+  async #scrub(): Promise<boolean> {
+    try {
+      for (const table of SCRUBBED) await this.#ask((sql) => sql.all(`VACUUM rutter.${table}`), 'long')
+      return true
+    } catch (error) {
+      if (error instanceof Refusal && error.code === 'store_unavailable') return false
+      throw error
+    }
+  }
+
+  copyOf(book: 'own' | 'global'): LogCopy {
+    return new PostgresLogCopy(book === 'own' ? this.#own : this.#global, {
+      where: this.#pool.where,
+      read: (work) => this.#call(() => this.#pool.read(work, 'long')),
+      write: (work) => this.#inTransaction(work),
+    })
+  }
+
+  repairs(): readonly Finding[] {
+    return []
+  }
+
+  /** Lets what was asked before come to its end. */
+  async close(): Promise<void> {
+    while (this.#calls.size > 0) await Promise.allSettled(this.#calls)
+    await this.#pool.close()
+  }
+
+  /** One transaction on some books. What was gathered goes out at its end, with a mark by which the first event is known again. */
+  async #write<const Parts extends readonly TransactionParts[], T>(
+    parts: Parts,
+    work: (books: { readonly [Index in keyof Parts]: WriteTransaction }) => Promise<T>,
+  ): Promise<T> {
+    // A second attempt begins with every lock that the first one was found to need.
+    const wanted = new Set<string>()
+    let tries = 0
+    const attempt = async (sql: Sql) => {
+      // Somebody else was first: this time what is read is locked, so that nobody can be again.
+      const isCautious = tries++ > 0
+      if (isCautious) sql.begin()
+      const locks = new MemoryLocks(sql, wanted)
+      if (parts.length > 1) await locks.take(parts.map(({ project_id }) => project_id))
+      const books = parts.map((of) => new WriteTransaction(sql, of, { locks, isCautious })) as {
+        [Index in keyof Parts]: WriteTransaction
+      }
+      const result = await work(books)
+      const flushed: Flushed[] = []
+      for (const book of books) flushed.push(await book.flush())
+      const [mark] = flushed.flatMap(({ marks }) => marks)
+      return {
+        result,
+        sent: Promise.all(flushed.map(({ sent }) => sent)),
+        happened: mark === undefined ? null : (asked: Sql) => isThere(asked, mark),
+      }
+    }
+    return await this.#call(() => this.#pool.write(attempt, { begins: 'when needed' }))
+  }
+
+  /** What can be done twice without harm. */
+  async #inTransaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    const attempt = async (sql: Sql) => ({ result: await work(sql), happened: null })
+    return await this.#call(() => this.#pool.write(attempt, { pace: 'long' }))
+  }
+
+  async #ask<T>(work: (sql: Sql) => Promise<T>, pace: Pace = 'brief'): Promise<T> {
+    return await this.#call(() => this.#pool.ask(work, pace))
+  }
+
+  /** One call from outside, which `close` waits for. */
+  async #call<T>(work: () => Promise<T>): Promise<T> {
+    const call = this.#open().then(work)
+    this.#calls.add(call)
+    try {
+      return await call
+    } finally {
+      this.#calls.delete(call)
+    }
+  }
+
+  /** Asked once a process, at the first call: the database may be away when the process begins. */
+  async #open(): Promise<void> {
+    this.#ready ??= this.#prepare().catch((error) => {
+      this.#ready = null
+      throw error
+    })
+    await this.#ready
+  }
+
+  async #prepare(): Promise<void> {
+    const { where } = this.#pool
+    const visitor = { where, project_id: this.project_id, projects: this.#projects }
+    const standing = await this.#pool.ask((sql) => standingOf(sql, where))
+    if (standing === 'strange') {
+      throw new Refusal(
+        'store_unavailable',
+        `The database at ${where} holds other tables and nothing of Rutter's. It was not touched.`,
+        {
+          hint: "Name another database, or make Rutter's tables in this one, in a schema of their own: rutter migrate --store URL.",
+        },
+      )
+    }
+    if (standing !== 'current') {
+      await this.#migrate().catch((error) => {
+        throw notByThisRole(error, standing, where)
+      })
+    }
+    await this.#pool.ask((sql) => checkAccess(sql, visitor))
+  }
+
+  /** Makes the tables, or brings them up to this program's version. */
+  async #migrate(): Promise<number> {
+    const attempt = async (sql: Sql) => ({ result: await bringUp(sql, this.#pool.where), happened: null })
+    return await this.#pool.write(attempt, { pace: 'long' })
+  }
+}

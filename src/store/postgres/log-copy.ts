@@ -1,0 +1,224 @@
+import type { End } from '../../domain/copies.ts'
+import type { StreamRef } from '../../domain/event.ts'
+import { isMemoryEvent } from '../../domain/memory/events.ts'
+import { byText } from '../../domain/order.ts'
+import { isSessionEvent, type SessionEvent } from '../../domain/session/events.ts'
+import { project } from '../../domain/session/projection.ts'
+import type { SessionState } from '../../domain/session/state.ts'
+import { pieces } from '../../log/copying.ts'
+import { lineHash } from '../../log/line.ts'
+import type { LogCopy, Piece, Survey, TakenIn } from '../../ports/log-copy.ts'
+import { MemoryLocks } from './memory-locks.ts'
+import { MemoryProjection } from './memory-projection.ts'
+import { type NewSession, putNew } from './new-rows.ts'
+import type { TransactionParts } from './read-transaction.ts'
+import { Rows } from './rows.ts'
+import { Slots } from './slots.ts'
+import { Overtaken, restored, type Sql } from './sql.ts'
+import { forked, forkOf, Streams } from './streams.ts'
+
+/** Lines that are read at once. */
+const PAGE = 2000
+
+/** The two ways to a database: a look, and a transaction that may be done twice without harm. */
+export interface Door {
+  readonly where: string
+  read<T>(work: (sql: Sql) => Promise<T>): Promise<T>
+  write<T>(work: (sql: Sql) => Promise<T>): Promise<T>
+}
+
+/** A project's table of lines as one copy of a log. */
+export class PostgresLogCopy implements LogCopy {
+  readonly project_id: string
+  readonly where: string
+  readonly #parts: TransactionParts
+  readonly #door: Door
+
+  constructor(parts: TransactionParts, door: Door) {
+    this.project_id = parts.project_id
+    this.where = door.where
+    this.#parts = parts
+    this.#door = door
+  }
+
+  async survey(): Promise<Survey> {
+    const all = await this.#door.read((sql) => new Streams(sql, this.project_id).all())
+    const ends = all.map(({ stream, head }) => ({ stream, ...head, fork: forked(stream) }))
+    return {
+      streams: ends.filter(({ fork }) => fork === null).map(({ stream, seq, hash }) => ({ stream, seq, hash })),
+      forks: ends.flatMap(({ fork, seq, hash }) => (fork === null ? [] : [{ ...fork, seq, hash }])),
+    }
+  }
+
+  async hashesAt(asked: readonly { readonly stream: StreamRef; readonly seq: number }[]): Promise<(string | null)[]> {
+    const rows = await this.#door.read((sql) =>
+      sql.all(LINES_AT, [
+        this.project_id,
+        asked.map(({ stream }) => stream.kind),
+        asked.map(({ stream }) => stream.id),
+        asked.map(({ seq }) => seq),
+      ]),
+    )
+    const hashes = new Map(rows.map((row) => [Number(row['nth']) - 1, lineHash(restored(row['line']))]))
+    return asked.map((_, i) => hashes.get(i) ?? null)
+  }
+
+  async *lines(stream: StreamRef, after: End, upTo: End): AsyncGenerator<Piece> {
+    let from = after
+    for (let size = PAGE; from.seq < upTo.seq; ) {
+      const { seq } = from
+      const lines = await this.#door.read((sql) => new Streams(sql, this.project_id).lines(stream, seq, size))
+      const placed = lines.map((line) => ({ line, behind: 0 }))
+      for (const piece of pieces(stream, placed, from, upTo)) {
+        yield piece
+        from = piece.end
+      }
+      // A step that is longer than a page is read again with more; lines that are not chained end it.
+      if (from.seq === seq && lines.length < size) return
+      size = from.seq === seq ? size * 2 : PAGE
+    }
+  }
+
+  async takeIn(given: readonly Piece[]): Promise<TakenIn[]> {
+    const wanted = new Set<string>()
+    return await this.#door.write((sql) => takeIn(sql, this.#parts, given, wanted))
+  }
+
+  async keepBeside(mark: string, { stream, after, lines, end }: Piece): Promise<TakenIn> {
+    const fork = forkOf(stream, mark)
+    return await this.#door.write(async (sql) => {
+      const head = await new Streams(sql, this.project_id).lock(fork)
+      if (head.hash === end.hash) return 'taken'
+      if (after.seq === 0) await drop(sql, this.project_id, fork)
+      else if (head.hash !== after.hash) return 'moved'
+      await append(sql, this.project_id, { stream: fork, after, lines, end })
+      return 'taken'
+    })
+  }
+
+  placeOf(stream: StreamRef, mark?: string): string {
+    const { kind, id } = mark === undefined ? stream : forkOf(stream, mark)
+    return `${kind} ${id} of project ${this.project_id} at ${this.where}`
+  }
+
+  async otherHome(streams: readonly StreamRef[]): Promise<string | null> {
+    const rows = await this.#door.read((sql) =>
+      sql.all('SELECT project_id FROM rutter.streams WHERE project_id <> $1 AND id = ANY ($2::text[]) LIMIT 1', [
+        this.project_id,
+        streams.map(({ id }) => id),
+      ]),
+    )
+    return rows[0] === undefined ? null : restored(rows[0]['project_id'])
+  }
+}
+
+// OFFSET 0 keeps each lookup a lookup; planned as a join, it may become one that reads the whole table.
+const LINES_AT = `
+  SELECT asked.nth, e.line FROM unnest($2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY AS asked (kind, id, seq, nth)
+  CROSS JOIN LATERAL (
+    SELECT line FROM rutter.events
+    WHERE project_id = $1 AND kind = asked.kind AND id = asked.id AND seq = asked.seq OFFSET 0
+  ) AS e`
+
+/** Log and projection in one transaction, as where a call writes; here of many streams at once. */
+async function takeIn(
+  sql: Sql,
+  { project_id, slots }: TransactionParts,
+  given: readonly Piece[],
+  wanted: Set<string>,
+): Promise<TakenIn[]> {
+  const streams = new Streams(sql, project_id)
+  const rows = new Rows(sql, project_id)
+  // Locked in one order, so that two who bring the same streams never wait for each other in a circle.
+  const ordered = given.map((piece, nth) => ({ piece, nth })).sort((a, b) => byStream(a.piece.stream, b.piece.stream))
+  const found = await Promise.all(
+    ordered.map(async ({ piece: { stream, after }, nth }) => {
+      const isGoingOn = stream.kind === 'session' && after.seq > 0
+      const [head, session] = await Promise.all([streams.lock(stream), isGoingOn ? rows.session(stream.id) : undefined])
+      return { nth, head, session }
+    }),
+  )
+  const outcomes: TakenIn[] = given.map(() => 'moved')
+  const sent: Promise<unknown>[] = []
+  const learned: { stream: StreamRef; events: Parameters<MemoryProjection['take']>[1] }[] = []
+  const begun: NewSession[] = []
+  const tokens = new Map<string, number>()
+  for (const { nth, head, session } of found) {
+    const piece = given[nth]
+    if (piece === undefined) continue
+    const { stream, after, end } = piece
+    if (head.hash === end.hash) outcomes[nth] = 'taken'
+    if (head.hash !== after.hash) continue
+    outcomes[nth] = 'taken'
+    const said = projected(piece, session)
+    for (const [slot, token] of said.tokens) tokens.set(slot, Math.max(token, tokens.get(slot) ?? 0))
+    if (said.learned.length > 0) learned.push({ stream, events: said.learned })
+    sent.push(append(sql, project_id, piece))
+    if (said.session === undefined) continue
+    if (after.seq === 0) begun.push({ session: said.session, changes: said.changes })
+    else sent.push(rows.carryOut(said.changes), rows.putSession(said.session))
+  }
+  sent.push(putNew(sql, project_id, begun))
+  sent.push(new Slots(sql, project_id, slots).raiseTokens(tokens))
+  const locks = new MemoryLocks(sql, wanted)
+  sent.push(locks.take(learned.flatMap(({ events }) => events.map(({ data }) => data.project_id))))
+  await Promise.all(sent)
+  const memory = new MemoryProjection(sql, project_id)
+  for (const { stream, events } of learned) await memory.take(stream, events)
+  return outcomes
+}
+
+/** What the rows must have of a piece, behind what they have of the stream already. */
+function projected({ stream, lines }: Piece, before: SessionState | undefined) {
+  const events = lines.flatMap(({ event, understood }) => (understood ? [event] : []))
+  const own = stream.kind === 'session' ? events.filter(isSessionEvent).map((event) => ofStream(event, stream)) : []
+  const learned = own.length === events.length ? [] : events.filter(isMemoryEvent)
+  const tokens = new Map<string, number>()
+  for (const event of own) {
+    if (event.type === 'lease.granted') tokens.set(event.data.slot, event.data.token)
+  }
+  if (own.length === 0 && before === undefined) return { session: undefined, changes: [], learned, tokens }
+  const { state, changes } = project(before, own, events.at(-1)?.at)
+  // A record whose first line is of a newer version is still the record of the session that its stream is named after.
+  return { session: { ...state, session_id: stream.id }, changes, learned, tokens }
+}
+
+/** A copy of a record under another name is not the session that it says it is of. */
+function ofStream(event: SessionEvent, { id }: StreamRef): SessionEvent {
+  if (event.type !== 'session.started' || event.data.session_id === id) return event
+  return { ...event, data: { ...event.data, session_id: id } }
+}
+
+/**
+ * As `Streams.append`, for many lines: as one text they need not be quoted one by one, which took as long as all that is computed from
+ * them. No line has a line feed in it.
+ */
+async function append(sql: Sql, projectId: string, { stream, after, lines, end }: Piece): Promise<void> {
+  const text = lines.map(({ line }) => line).join('\n')
+  const of = [projectId, stream.kind, stream.id]
+  const added = await sql.run(APPEND, [...of, end.seq, end.hash, text, after.seq, after.hash])
+  if (added !== lines.length) throw new Overtaken(`${stream.kind} ${stream.id} has gone on`)
+}
+
+const APPEND = `
+  WITH head AS (
+    INSERT INTO rutter.streams (project_id, kind, id, seq, hash) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (project_id, kind, id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash
+      WHERE streams.seq = $7 AND streams.hash = $8
+    RETURNING 1
+  )
+  INSERT INTO rutter.events (project_id, kind, id, seq, line)
+  SELECT $1, $2, $3, $7 + number, line FROM unnest(string_to_array($6, E'\n')) WITH ORDINALITY AS given (line, number)
+  WHERE EXISTS (SELECT 1 FROM head)`
+
+async function drop(sql: Sql, projectId: string, { kind, id }: StreamRef): Promise<void> {
+  await Promise.all(
+    ['streams', 'events'].map((table) =>
+      sql.run(`DELETE FROM rutter.${table} WHERE project_id = $1 AND kind = $2 AND id = $3`, [projectId, kind, id]),
+    ),
+  )
+}
+
+function byStream(a: StreamRef, b: StreamRef): number {
+  return byText(a.kind, b.kind) || byText(a.id, b.id)
+}

@@ -1,0 +1,81 @@
+import { Refusal } from '../../domain/refusal.ts'
+import { migrations } from './migrations.ts'
+import type { Sql } from './sql.ts'
+
+/** How a database stands towards this program. */
+export type Standing = 'current' | 'behind' | 'empty' | 'strange'
+
+/** What an extension brought is nobody's data: managed databases come with some. */
+const IN_DATABASE = `
+  SELECT n.nspname = 'rutter' AS is_ours, c.relname = 'meta' AND (
+      SELECT count(*) FROM pg_catalog.pg_attribute AS a
+      WHERE a.attrelid = c.oid AND a.attname IN ('project_id', 'version') AND NOT a.attisdropped) = 2 AS is_meta
+  FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^(pg_|information_schema$|crdb_internal$)'
+    AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend AS d
+                    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`
+
+const LOOK = `
+  SELECT coalesce(bool_or(is_ours), false) AS has_ours, coalesce(bool_or(is_ours AND is_meta), false) AS has_meta,
+    coalesce(bool_or(NOT is_ours), false) AS has_others,
+    EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'rutter') AS has_schema
+  FROM (${IN_DATABASE}) AS found`
+
+/** Asks without changing anything. Throws where this program must not touch what is there. */
+export async function standingOf(sql: Sql, where: string): Promise<Standing> {
+  return (await look(sql, where)).standing
+}
+
+async function look(sql: Sql, where: string): Promise<{ standing: Standing; hasSchema: boolean; hasMeta: boolean }> {
+  const found = await sql.get(LOOK)
+  const [hasSchema, hasMeta] = [found?.['has_schema'] === true, found?.['has_meta'] === true]
+  if (hasMeta) {
+    const version = await versionOf(sql, '')
+    if (version > migrations.length) throw tooNew(where, version)
+    return { standing: version === migrations.length ? 'current' : 'behind', hasSchema, hasMeta }
+  }
+  if (found?.['has_ours'] === true) throw anothers(where)
+  // A schema of our name that an administrator made for us is as good as none.
+  return { standing: found?.['has_others'] === true ? 'strange' : 'empty', hasSchema, hasMeta }
+}
+
+/**
+ * Takes the steps that the database lacks, in the transaction of `sql`; gives their number. Whoever comes second waits for the
+ * first and finds nothing to do.
+ */
+export async function migrate(sql: Sql, where: string): Promise<number> {
+  const { standing, hasSchema, hasMeta } = await look(sql, where)
+  if (standing === 'current') return 0
+  // Who was given a schema, or a table, may well have no right to make one: it is asked for only where there is none.
+  if (!hasSchema) await sql.all('CREATE SCHEMA IF NOT EXISTS rutter')
+  if (!hasMeta) {
+    await sql.all('CREATE TABLE IF NOT EXISTS rutter.meta (project_id text PRIMARY KEY, version integer NOT NULL)')
+    await sql.all("INSERT INTO rutter.meta (project_id, version) VALUES ('*', 0) ON CONFLICT DO NOTHING")
+  }
+  const version = await versionOf(sql, ' FOR UPDATE')
+  if (version > migrations.length) throw tooNew(where, version)
+  for (const step of migrations.slice(version)) await sql.all(step)
+  if (version < migrations.length)
+    await sql.run("UPDATE rutter.meta SET version = $1 WHERE project_id = '*'", [migrations.length])
+  return migrations.length - version
+}
+
+async function versionOf(sql: Sql, locked: '' | ' FOR UPDATE'): Promise<number> {
+  return Number((await sql.get(`SELECT version FROM rutter.meta WHERE project_id = '*'${locked}`))?.['version'] ?? 0)
+}
+
+function tooNew(where: string, version: number): Refusal {
+  return new Refusal(
+    'store_unavailable',
+    `The team's store at ${where} is of version ${version}; this Rutter knows versions up to ${migrations.length}. Nothing was changed.`,
+    { hint: 'Update Rutter on this machine.' },
+  )
+}
+
+function anothers(where: string): Refusal {
+  return new Refusal(
+    'store_unavailable',
+    `The schema "rutter" of the database at ${where} has tables, and no rutter.meta as this Rutter makes it: it is somebody else's. It was not touched.`,
+    { hint: 'Name another database in RUTTER_STORE or --store; Rutter keeps its tables in a schema of that name.' },
+  )
+}

@@ -1,0 +1,57 @@
+import type { Change } from '../../domain/session/projection.ts'
+import type { SessionState } from '../../domain/session/state.ts'
+import { mergedReports, reportColumns } from './rows.ts'
+import { SearchIndex } from './search-index.ts'
+import type { Sql } from './sql.ts'
+
+/** What the tables must have of a session. */
+export interface NewSession {
+  readonly session: SessionState
+  readonly changes: readonly Change[]
+}
+
+/**
+ * Puts in the rows of sessions of which the tables have nothing yet, many at once. `Rows` does the same for one that may be there;
+ * to look for each row whether it is takes as long as to put it in.
+ */
+export async function putNew(sql: Sql, projectId: string, sessions: readonly NewSession[]): Promise<void> {
+  if (sessions.length === 0) return
+  const states = sessions.map(({ session }) => session)
+  const reports = sessions.flatMap(({ changes }) => mergedReports(changes))
+  const requests = sessions.map(({ session, changes }) => ({ of: session.session_id, ids: requestsIn(changes) }))
+  const docs = sessions.flatMap(({ changes }) => changes.flatMap((c) => (c.table === 'search_docs' ? [c.doc] : [])))
+  await Promise.all([
+    sql.run(PUT_SESSIONS, [
+      projectId,
+      states.map(({ session_id }) => session_id),
+      states.map(({ slot }) => slot),
+      states.map(({ token }) => token),
+      states.map(({ status }) => status),
+      states.map(({ start_time }) => start_time),
+      states.map((state) => JSON.stringify(state)),
+    ]),
+    sql.run(PUT_REPORTS, [projectId, reports.map(({ session_id }) => session_id), ...reportColumns(reports)]),
+    sql.run(PUT_REQUESTS, [
+      projectId,
+      requests.flatMap(({ of, ids }) => ids.map(() => of)),
+      requests.flatMap(({ ids }) => ids),
+    ]),
+    new SearchIndex(sql).putAll(docs.map((doc) => ({ project_id: projectId, ...doc }))),
+  ])
+}
+
+const PUT_SESSIONS = `
+  INSERT INTO rutter.sessions (project_id, session_id, slot, token, status, start_time, state)
+  SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[])`
+const PUT_REPORTS = `
+  INSERT INTO rutter.task_reports
+    (project_id, session_id, task_id, title, status, updated_at, completed, marked_done)
+  SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::boolean[], $8::boolean[])`
+const PUT_REQUESTS = `
+  INSERT INTO rutter.turn_requests (project_id, session_id, request_id)
+  SELECT $1, * FROM unnest($2::text[], $3::text[])`
+
+/** Each once. */
+function requestsIn(changes: readonly Change[]): string[] {
+  return [...new Set(changes.flatMap((c) => (c.table === 'turn_requests' ? [c.request_id] : [])))]
+}

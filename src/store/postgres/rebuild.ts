@@ -1,0 +1,62 @@
+import type { StreamRef } from '../../domain/event.ts'
+import { isMemoryEvent, type MemoryEvent } from '../../domain/memory/events.ts'
+import { isSessionEvent } from '../../domain/session/events.ts'
+import { type Change, project } from '../../domain/session/projection.ts'
+import type { SessionState } from '../../domain/session/state.ts'
+import { parseLine } from '../../log/line.ts'
+import type { Progress } from '../../ports/ledger.ts'
+import { MemoryLocks } from './memory-locks.ts'
+import { MemoryProjection } from './memory-projection.ts'
+import { Rows } from './rows.ts'
+import type { Sql } from './sql.ts'
+import { forked, Streams } from './streams.ts'
+
+/** Lines that are read at once. */
+const PAGE = 5000
+
+/** Throws a project's projection away and computes it again from its log, while nobody adds to it. Locks on slots stay. */
+export async function rebuild(
+  sql: Sql,
+  projectId: string,
+  onProgress?: (progress: Progress) => void,
+): Promise<{ streams: number; events: number }> {
+  const streams = new Streams(sql, projectId)
+  const rows = new Rows(sql, projectId)
+  const memory = new MemoryProjection(sql, projectId)
+  const all = await streams.lockAll()
+  await new MemoryLocks(sql).take(await memory.projects())
+  await Promise.all([rows.dropAll(), memory.dropAll()])
+  let events = 0
+  for (const [i, { stream, head }] of all.entries()) {
+    await projectStream({ streams, rows, memory }, stream)
+    events += head.seq
+    onProgress?.({ done: i + 1, total: all.length })
+  }
+  return { streams: all.length, events }
+}
+
+/** Carries everything that a stream says into rows that have nothing of it yet. */
+export async function projectStream(
+  { streams, rows, memory }: { streams: Streams; rows: Rows; memory: MemoryProjection },
+  stream: StreamRef,
+): Promise<void> {
+  if (forked(stream) !== null) return
+  const learned: MemoryEvent[] = []
+  const changes: Change[] = []
+  let session: SessionState | undefined
+  for (let seq = 0, count = PAGE; count === PAGE; seq += count) {
+    const lines = await streams.lines(stream, seq, PAGE)
+    count = lines.length
+    // One that a later version wrote is kept and passed over, as where the log is files.
+    const events = lines.map(parseLine).flatMap((parsed) => (parsed.kind === 'event' ? [parsed.event] : []))
+    learned.push(...events.filter(isMemoryEvent))
+    const own = stream.kind === 'session' ? events.filter(isSessionEvent) : []
+    if (own.length === 0 && session === undefined) continue
+    const after = project(session, own, events.at(-1)?.at)
+    session = after.state
+    changes.push(...after.changes)
+  }
+  await rows.carryOut(changes)
+  if (session !== undefined) await rows.putSession(session)
+  await memory.take(stream, learned)
+}

@@ -1,0 +1,274 @@
+import type { SearchDoc } from '../../domain/memory/search-doc.ts'
+import { type Change, mergeReport, type TaskReport } from '../../domain/session/projection.ts'
+import type { SessionState } from '../../domain/session/state.ts'
+import type { TaskSync } from '../../domain/session/statistics.ts'
+import { mergeTask, TASK_STATUSES, type Task, type TaskStatus } from '../../domain/task.ts'
+import type { Heartbeat, SessionFilter } from '../../ports/ledger.ts'
+import { SearchIndex } from './search-index.ts'
+import { type Row, restored, type Sql, type Value } from './sql.ts'
+
+/** Ids of unmatched tasks that are listed; the count beside them is always whole. */
+const UNMATCHED_LISTED = 20
+
+/** Every query on the projection, for one project. */
+export class Rows {
+  readonly #sql: Sql
+  readonly #project: string
+  readonly #search: SearchIndex
+
+  constructor(sql: Sql, projectId: string) {
+    this.#sql = sql
+    this.#search = new SearchIndex(sql)
+    this.#project = projectId
+  }
+
+  async session(id: string): Promise<SessionState | undefined> {
+    const row = await this.#sql.get('SELECT state FROM rutter.sessions WHERE project_id = $1 AND session_id = $2', [
+      this.#project,
+      id,
+    ])
+    return row === undefined ? undefined : stateOf(row)
+  }
+
+  async sessions(filter: SessionFilter): Promise<SessionState[]> {
+    const values: Value[] = [this.#project]
+    const wheres = ['project_id = $1']
+    const only = (condition: string, value: string | undefined) => {
+      if (value !== undefined) wheres.push(`${condition} $${values.push(value)}`)
+    }
+    only('status =', filter.status)
+    only('slot =', filter.slot)
+    only('start_time >=', filter.since)
+    only('start_time <=', filter.until)
+    only('session_id <', filter.before)
+    const rows = await this.#sql.all(
+      `SELECT state FROM rutter.sessions WHERE ${wheres.join(' AND ')}
+       ORDER BY session_id DESC LIMIT $${values.push(filter.limit)}`,
+      values,
+    )
+    return rows.map(stateOf)
+  }
+
+  /** By token, not by time: the clock may have been set back between two sessions. */
+  async lastSessionIn(slot: string): Promise<SessionState | undefined> {
+    const row = await this.#sql.get(
+      `SELECT state FROM rutter.sessions WHERE project_id = $1 AND slot = $2
+       ORDER BY token DESC, start_time DESC LIMIT 1`,
+      [this.#project, slot],
+    )
+    return row === undefined ? undefined : stateOf(row)
+  }
+
+  async putSession(state: SessionState): Promise<void> {
+    await this.#sql.run(
+      `INSERT INTO rutter.sessions (project_id, session_id, slot, token, status, start_time, state)
+       VALUES ($1, $2, $3, $4, $5, $6, $7)
+       ON CONFLICT (project_id, session_id) DO UPDATE SET slot = excluded.slot, token = excluded.token,
+         status = excluded.status, start_time = excluded.start_time, state = excluded.state`,
+      [
+        this.#project,
+        ...[state.session_id, state.slot, state.token, state.status, state.start_time],
+        JSON.stringify(state),
+      ],
+    )
+  }
+
+  /** Everything that was projected from one stream of a session. */
+  async dropSession(id: string): Promise<void> {
+    await Promise.all([
+      ...PROJECTED.map((table) =>
+        this.#sql.run(`DELETE FROM rutter.${table} WHERE project_id = $1 AND session_id = $2`, [this.#project, id]),
+      ),
+      this.#search.remove(this.#project, 'session', id),
+      ...(['task', 'error'] as const).map((kind) => this.#search.removeAll(this.#project, kind, `${id}/`)),
+    ])
+  }
+
+  /** Everything that was projected from any stream; live state stays. */
+  async dropAll(): Promise<void> {
+    for (const table of PROJECTED) {
+      await this.#sql.run(`DELETE FROM rutter.${table} WHERE project_id = $1`, [this.#project])
+    }
+  }
+
+  /** Carries out changes of one session. */
+  async carryOut(changes: readonly Change[]): Promise<void> {
+    const docs: SearchDoc[] = []
+    const counted: [sessionId: string, requestId: string][] = []
+    for (const change of changes) {
+      if (change.table === 'turn_requests') counted.push([change.session_id, change.request_id])
+      if (change.table === 'search_docs') docs.push({ project_id: this.#project, ...change.doc })
+    }
+    await Promise.all([
+      this.#putTurnRequests(counted),
+      this.#search.putAll(docs),
+      this.#putTaskReports(mergedReports(changes)),
+    ])
+  }
+
+  async #putTurnRequests(counted: readonly (readonly [sessionId: string, requestId: string])[]): Promise<void> {
+    if (counted.length === 0) return
+    await this.#sql.run(
+      `INSERT INTO rutter.turn_requests (project_id, session_id, request_id)
+       SELECT $1, * FROM unnest($2::text[], $3::text[]) ON CONFLICT DO NOTHING`,
+      [this.#project, counted.map(([sessionId]) => sessionId), counted.map(([, requestId]) => requestId)],
+    )
+  }
+
+  /** Merged where the rows are, as `mergeReport` does it, so that nobody has to wait for what they say first. */
+  async #putTaskReports(reports: readonly TaskReport[]): Promise<void> {
+    const [first] = reports
+    if (first === undefined) return
+    await this.#sql.run(PUT_REPORTS, [this.#project, null, first.session_id, ...reportColumns(reports)])
+  }
+
+  async turnIsCounted(sessionId: string, requestId: string): Promise<boolean> {
+    const row = await this.#sql.get(
+      'SELECT 1 FROM rutter.turn_requests WHERE project_id = $1 AND session_id = $2 AND request_id = $3',
+      [this.#project, sessionId, requestId],
+    )
+    return row !== undefined
+  }
+
+  async task(taskId: string): Promise<Task | undefined> {
+    const rows = await this.#sql.all('SELECT * FROM rutter.task_reports WHERE project_id = $1 AND task_id = $2', [
+      this.#project,
+      taskId,
+    ])
+    return rows.map(taskOf).reduce<Task | undefined>(mergeTask, undefined)
+  }
+
+  async tasks(filter: { status?: TaskStatus | undefined; limit: number }): Promise<{ tasks: Task[]; total: number }> {
+    const merged = `SELECT task_id, max(status) AS status FROM rutter.task_reports WHERE project_id = $1 GROUP BY task_id`
+    const status = filter.status === undefined ? null : TASK_STATUSES.indexOf(filter.status)
+    const wanted = `FROM (${merged}) AS merged WHERE $2::smallint IS NULL OR status = $2`
+    const [total, rows] = await Promise.all([
+      this.#sql.get(`SELECT count(*) AS total ${wanted}`, [this.#project, status]),
+      this.#sql.all(
+        `SELECT r.* FROM (
+           SELECT task_id, status ${wanted}
+           ORDER BY CASE status WHEN 1 THEN 0 WHEN 0 THEN 1 ELSE 2 END, task_id LIMIT $3
+         ) AS page JOIN rutter.task_reports AS r ON r.project_id = $1 AND r.task_id = page.task_id
+         ORDER BY CASE page.status WHEN 1 THEN 0 WHEN 0 THEN 1 ELSE 2 END, page.task_id`,
+        [this.#project, status, filter.limit],
+      ),
+    ])
+    const tasks = new Map<string, Task>()
+    for (const task of rows.map(taskOf)) tasks.set(task.task_id, mergeTask(tasks.get(task.task_id), task))
+    return { tasks: [...tasks.values()], total: Number(total?.['total'] ?? 0) }
+  }
+
+  async taskIds(): Promise<string[]> {
+    const rows = await this.#sql.all(
+      'SELECT DISTINCT task_id FROM rutter.task_reports WHERE project_id = $1 ORDER BY task_id',
+      [this.#project],
+    )
+    return rows.map((row) => restored(row['task_id']))
+  }
+
+  async taskSync(sessionId: string): Promise<TaskSync> {
+    const of = [this.#project, sessionId]
+    const [counts, unmatched] = await Promise.all([
+      this.#sql.get(
+        `SELECT count(*) FILTER (WHERE marked_done) AS marked, count(*) FILTER (WHERE completed <> marked_done) AS unmatched
+         FROM rutter.task_reports WHERE project_id = $1 AND session_id = $2`,
+        of,
+      ),
+      this.#sql.all(
+        `SELECT task_id FROM rutter.task_reports WHERE project_id = $1 AND session_id = $2 AND completed <> marked_done
+         ORDER BY task_id LIMIT $3`,
+        [...of, UNMATCHED_LISTED],
+      ),
+    ])
+    return {
+      tasks_marked_done: Number(counts?.['marked'] ?? 0),
+      unmatched_count: Number(counts?.['unmatched'] ?? 0),
+      unmatched_task_ids: unmatched.map((row) => restored(row['task_id'])),
+    }
+  }
+
+  async heartbeat(sessionId: string): Promise<Heartbeat | undefined> {
+    const row = await this.#sql.get(
+      'SELECT at, status, next_action, process_id FROM rutter.heartbeats WHERE project_id = $1 AND session_id = $2',
+      [this.#project, sessionId],
+    )
+    if (row === undefined) return undefined
+    return {
+      at: String(row['at']),
+      status: restored(row['status']),
+      next_action: maybe(row['next_action']),
+      process_id: maybe(row['process_id']),
+    }
+  }
+
+  async putHeartbeat(sessionId: string, beat: Heartbeat): Promise<void> {
+    await this.#sql.run(
+      `INSERT INTO rutter.heartbeats (project_id, session_id, at, status, next_action, process_id)
+       VALUES ($1, $2, $3, $4, $5, $6)
+       ON CONFLICT (project_id, session_id) DO UPDATE SET at = excluded.at, status = excluded.status,
+         next_action = excluded.next_action, process_id = excluded.process_id`,
+      [this.#project, sessionId, beat.at, beat.status, beat.next_action, beat.process_id],
+    )
+  }
+}
+
+/** Puts reports of session $3 of project $1, in columns from the parameter `first` on; merged as `mergeReport` does it. */
+export const PUT_TASK_REPORTS = (first: number, where: string) => `
+  INSERT INTO rutter.task_reports AS known
+    (project_id, session_id, task_id, title, status, updated_at, completed, marked_done)
+  SELECT $1, $3, given.* FROM unnest(
+    $${first}::text[], $${first + 1}::text[], $${first + 2}::smallint[], $${first + 3}::text[], $${first + 4}::boolean[], $${first + 5}::boolean[]
+  ) AS given ${where}
+  ON CONFLICT (project_id, session_id, task_id) DO UPDATE SET
+    title = greatest(known.title, excluded.title),
+    updated_at = CASE WHEN excluded.status > known.status THEN excluded.updated_at
+                      WHEN excluded.status < known.status THEN known.updated_at
+                      ELSE least(known.updated_at, excluded.updated_at) END,
+    status = greatest(known.status, excluded.status),
+    completed = known.completed OR excluded.completed, marked_done = known.marked_done OR excluded.marked_done`
+const PUT_REPORTS = PUT_TASK_REPORTS(4, 'WHERE $2::text IS NULL')
+
+export type ReportColumns = readonly Value[]
+
+/** Reports of one session as parameters of that statement; each task once. */
+export function reportColumns(reports: readonly TaskReport[]): ReportColumns {
+  return [
+    reports.map(({ task_id }) => task_id),
+    reports.map(({ title }) => title),
+    reports.map(({ status }) => TASK_STATUSES.indexOf(status)),
+    reports.map(({ updated_at }) => updated_at),
+    reports.map(({ completed }) => String(completed)),
+    reports.map(({ marked_done }) => String(marked_done)),
+  ]
+}
+
+/** Of several reports on a task one that says what they say together. */
+export function mergedReports(changes: readonly Change[]): TaskReport[] {
+  const reports = new Map<string, TaskReport>()
+  for (const change of changes) {
+    if (change.table !== 'task_reports') continue
+    const { report } = change
+    reports.set(report.task_id, mergeReport(reports.get(report.task_id), report))
+  }
+  return [...reports.values()]
+}
+
+const PROJECTED = ['sessions', 'task_reports', 'turn_requests'] as const
+
+function stateOf(row: Row): SessionState {
+  return JSON.parse(restored(row['state'])) as SessionState
+}
+
+function taskOf(row: Row): Task {
+  return {
+    task_id: restored(row['task_id']),
+    title: maybe(row['title']),
+    status: TASK_STATUSES[Number(row['status'])] ?? 'todo',
+    session_id: restored(row['session_id']),
+    updated_at: String(row['updated_at']),
+  }
+}
+
+function maybe(value: unknown): string | null {
+  return value === null ? null : restored(value)
+}

@@ -1,0 +1,220 @@
+import type { Actor, NewEvent, StreamRef } from '../../domain/event.ts'
+import type { Lease } from '../../domain/lease.ts'
+import { isMemoryEvent, type MemoryEvent } from '../../domain/memory/events.ts'
+import { memoryStream } from '../../domain/memory/projection.ts'
+import { isSessionEvent } from '../../domain/session/events.ts'
+import { type Change, project, sessionStream } from '../../domain/session/projection.ts'
+import type { SessionState } from '../../domain/session/state.ts'
+import { encodeStep } from '../../log/record.ts'
+import type { Heartbeat, LeaseStatus, LedgerWriter } from '../../ports/ledger.ts'
+import type { MemoryLocks } from './memory-locks.ts'
+import { MemoryProjection } from './memory-projection.ts'
+import { ReadTransaction, type TransactionParts } from './read-transaction.ts'
+import { mergedReports, reportColumns } from './rows.ts'
+import { sessionBefore, writeStep } from './session-step.ts'
+import type { Sql } from './sql.ts'
+import { eventOf, type SeenHead, type StreamHead, Streams } from './streams.ts'
+
+/** A stream that this transaction touched: where it stood, and what is to be added. */
+interface TouchedStream {
+  readonly stream: StreamRef
+  readonly before: SeenHead
+  after: StreamHead
+  session: SessionState | undefined
+  /** Time of the last event; empty where none is known. */
+  lastAt: string
+  readonly lines: string[]
+  readonly changes: Change[]
+  readonly learned: MemoryEvent[]
+}
+
+/** A line by which a write is known again: it has a UUID in it. */
+export interface Mark {
+  readonly project_id: string
+  readonly stream: StreamRef
+  readonly seq: number
+  readonly line: string
+}
+
+/** What a write sent at its end: marks of what is new, and the answers that are still to come. */
+export interface Flushed {
+  readonly marks: readonly Mark[]
+  readonly sent: Promise<unknown>
+}
+
+/** True where the write that a mark is of was committed; one that is still on its way is waited for. */
+export async function isThere(sql: Sql, { project_id, stream, seq, line }: Mark): Promise<boolean> {
+  return await new Streams(sql, project_id).has(stream, seq, line)
+}
+
+/**
+ * A write. Events are gathered while the caller decides, and go out together in `flush`; each stream is added to only where it still
+ * ends as it did when it was read, and else all of it is tried again. The log and what is computed from it are one transaction, or one
+ * statement, so neither is ever without the other.
+ */
+export class WriteTransaction extends ReadTransaction implements LedgerWriter {
+  readonly #touched = new Map<string, Promise<TouchedStream>>()
+  readonly #locks: MemoryLocks
+  readonly #isCautious: boolean
+  /** What goes with the flush and waits for nobody's answer. */
+  readonly #pending: (() => Promise<void>)[] = []
+  /** Of the sessions that were touched, as this transaction leaves them. */
+  readonly #beats = new Map<string, Heartbeat | undefined>()
+  #newMemory: StreamRef | undefined
+
+  /** A cautious one locks what it reads, in the order slot, stream: somebody else was first the last time. */
+  constructor(sql: Sql, parts: TransactionParts, { locks, isCautious }: { locks: MemoryLocks; isCautious: boolean }) {
+    super(sql, parts, (projectIds) => locks.take(projectIds))
+    this.#locks = locks
+    this.#isCautious = isCautious
+  }
+
+  override async lease(slot: string): Promise<LeaseStatus | undefined> {
+    if (this.#isCautious && !this.judged.has(slot)) await this.slots.lock(slot)
+    return await super.lease(slot)
+  }
+
+  override async session(id: string): Promise<SessionState | undefined> {
+    return (await this.#touch(sessionStream(id))).session
+  }
+
+  async append(stream: StreamRef, events: readonly NewEvent[], by: { actor: Actor; at: string }): Promise<void> {
+    if (events.length === 0) return
+    const touched = await this.#touch(stream)
+    const at = stream.kind === 'memory' && touched.lastAt > by.at ? touched.lastAt : by.at
+    const step = encodeStep({ ...touched.after, offset: 0, end: 0 }, events, { newId: this.parts.newId, ...by, at })
+    touched.lines.push(...step.lines)
+    touched.after = { seq: step.head.seq, hash: step.head.hash }
+    touched.lastAt = at
+    const own = stream.kind === 'session' ? step.recorded.filter(isSessionEvent) : []
+    if (own.length < events.length) touched.learned.push(...step.recorded.filter(isMemoryEvent))
+    if (stream.kind !== 'session' || (own.length === 0 && touched.session === undefined)) return
+    const { state, changes } = project(touched.session, own, at)
+    touched.session = state
+    touched.changes.push(...changes)
+  }
+
+  /** Each copy of the repository adds to a stream of its own, as it does where the log is files. */
+  async memoryStream(): Promise<StreamRef> {
+    const { place, newId, project_id } = this.parts
+    await this.#locks.take([project_id])
+    const known = this.#newMemory ?? (await this.streams.writer(place))
+    if (known !== undefined) return known
+    this.#newMemory = memoryStream(newId())
+    await this.streams.putWriter(place, this.#newMemory)
+    return this.#newMemory
+  }
+
+  async grant(slot: string, sessionId: string): Promise<Lease> {
+    this.judged.delete(slot)
+    return await this.slots.grant(slot, sessionId)
+  }
+
+  async release(slot: string): Promise<void> {
+    this.judged.delete(slot)
+    await this.slots.release(slot)
+  }
+
+  override async heartbeat(sessionId: string): Promise<Heartbeat | undefined> {
+    return this.#beats.has(sessionId) ? this.#beats.get(sessionId) : await this.rows.heartbeat(sessionId)
+  }
+
+  async putHeartbeat(sessionId: string, heartbeat: Heartbeat): Promise<void> {
+    this.#beats.set(sessionId, heartbeat)
+    this.#pending.push(() => this.slots.renew(sessionId))
+    this.#pending.push(() => this.rows.putHeartbeat(sessionId, heartbeat))
+  }
+
+  get project_id(): string {
+    return this.parts.project_id
+  }
+
+  /** Renews every lease that this process holds. */
+  async renewAll(): Promise<void> {
+    await this.slots.renewAll()
+  }
+
+  /** Sends everything that was gathered. */
+  async flush(): Promise<Flushed> {
+    const touched = await Promise.all(this.#touched.values())
+    const written = touched.filter(({ lines }) => lines.length > 0)
+    const marks = written.map(({ stream, before, lines }) => ({
+      project_id: this.project_id,
+      stream,
+      seq: before.seq + 1,
+      line: lines[0] ?? '',
+    }))
+    const [only, ...others] = written
+    const isStep = only !== undefined && others.length === 0 && this.#pending.length === 0 && isUsual(only)
+    const sent = isStep && !this.sql.isInTransaction ? [this.#step(only)] : await this.#sendAll(written)
+    const all = Promise.all(sent)
+    // Whoever awaits it is told; until then a failure is nobody's.
+    all.catch(() => {})
+    return { marks, sent: all }
+  }
+
+  #step({ stream, before, after, lines, changes, session }: TouchedStream): Promise<void> {
+    if (session === undefined) throw new Error(`Session ${stream.id} goes on without having begun.`)
+    const request_ids = changes.flatMap((change) => (change.table === 'turn_requests' ? [change.request_id] : []))
+    const reports = reportColumns(mergedReports(changes))
+    return writeStep(this.sql, this.project_id, { before, after, lines, state: session, reports, request_ids })
+  }
+
+  async #sendAll(written: readonly TouchedStream[]): Promise<Promise<void>[]> {
+    if (written.length === 0 && this.#pending.length === 0) return []
+    await this.#locks.take(written.flatMap(({ learned }) => learned.map(({ data }) => data.project_id)))
+    this.sql.begin()
+    // The slot's row before the stream's, as whoever clears a slot has them: two who need both never wait for each other in a circle.
+    const sent = this.#pending.map((send) => send())
+    for (const { stream, before, after, lines, changes, session } of written) {
+      sent.push(this.streams.append(stream, before, after, lines))
+      if (session !== undefined) sent.push(this.rows.carryOut(changes), this.rows.putSession(session))
+    }
+    // Where the connection is lost while what was learned is taken in, these fail too, and nobody is there to be told.
+    for (const one of sent) one.catch(() => {})
+    const memory = new MemoryProjection(this.sql, this.project_id)
+    for (const { stream, learned } of written) await memory.take(stream, learned)
+    return sent
+  }
+
+  #touch(stream: StreamRef): Promise<TouchedStream> {
+    const key = `${stream.kind}:${stream.id}`
+    let touched = this.#touched.get(key)
+    if (touched === undefined) {
+      touched = this.#open(stream)
+      this.#touched.set(key, touched)
+    }
+    return touched
+  }
+
+  async #open(stream: StreamRef): Promise<TouchedStream> {
+    const fresh = { lines: [], changes: [], learned: [] }
+    if (this.#isCautious) await this.#lock(stream)
+    if (stream.kind === 'session') {
+      const { head, session, beat, row } = await sessionBefore(this.sql, this.project_id, stream.id)
+      const leased = this.slots.statusIn(row)
+      if (leased !== undefined && !this.judged.has(leased.slot)) this.judged.set(leased.slot, leased.status)
+      if (!this.#beats.has(stream.id)) this.#beats.set(stream.id, beat)
+      return { stream, before: head, after: head, session, lastAt: '', ...fresh }
+    }
+    const before = await this.streams.head(stream)
+    return { stream, before, after: before, session: undefined, lastAt: await this.#lastAt(stream, before), ...fresh }
+  }
+
+  async #lock(stream: StreamRef): Promise<void> {
+    const known = stream.kind === 'session' ? await this.rows.session(stream.id) : undefined
+    if (known !== undefined) await this.slots.lock(known.slot)
+    await this.streams.lock(stream)
+  }
+
+  async #lastAt(stream: StreamRef, head: StreamHead): Promise<string> {
+    const [line] = head.seq === 0 ? [] : await this.streams.lines(stream, head.seq - 1, 1)
+    return line === undefined ? '' : (eventOf(line)?.at ?? '')
+  }
+}
+
+/** A session that has begun and goes on, without anything that others compare or search. */
+function isUsual({ stream, before, changes, learned }: TouchedStream): boolean {
+  const isSearched = changes.some(({ table }) => table === 'search_docs')
+  return stream.kind === 'session' && before.seq > 0 && learned.length === 0 && !isSearched
+}

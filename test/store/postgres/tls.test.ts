@@ -1,0 +1,183 @@
+import { execFileSync } from 'node:child_process'
+import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { forDriver } from '../../../src/store/postgres/address.ts'
+import { Pool } from '../../../src/store/postgres/pool.ts'
+import { refusalOf } from '../../support/book.ts'
+import { rutter, scratchBook } from '../../support/cli.ts'
+import { startPostgres, type TestServer, unprivileged } from '../../support/postgres-server.ts'
+
+const why = hasOpenssl() ? '' : ' (not tested: openssl is not installed here)'
+
+describe.skipIf(why !== '')(`a server that speaks TLS${why}`, () => {
+  let server: TestServer
+  let folder: string
+  let authority: string
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'rutter-tls-'))
+    authority = join(folder, 'authority.crt')
+    server = await startPostgres()
+    makeCertificates(folder, server.dataDir)
+    // The database "sealed" is for TLS alone, and asks for a password.
+    writeFileSync(
+      join(server.dataDir, 'pg_hba.conf'),
+      'local all all trust\nhostssl sealed all all scram-sha-256\nhostnossl sealed all all reject\nhost all all all trust\n',
+    )
+    await server.sql('CREATE DATABASE sealed')
+    await server.sql("CREATE ROLE pilot LOGIN PASSWORD 'lead line'")
+    await server.sql('ALTER SYSTEM SET ssl = on')
+    await server.sql('SELECT pg_reload_conf()')
+    for (let i = 0; i < 200 && (await server.sql('SHOW ssl'))[0]?.['ssl'] !== 'on'; i++) await sleep(25)
+  })
+  afterAll(async () => {
+    await server.end()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  const address = (parameters: string, host = 'localhost') =>
+    `postgres://admin@${host}:${server.port}/postgres${parameters === '' ? '' : `?${parameters}`}`
+  const isSecure = async (url: string) => {
+    const pool = new Pool({ url, patience_ms: 1000 })
+    onTestFinished(() => pool.close())
+    const row = await pool.ask((sql) => sql.get('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()'))
+    return row?.['ssl']
+  }
+
+  test('is spoken to in the clear unless the address says otherwise', async () => {
+    expect(await isSecure(address(''))).toBe(false)
+    expect(await isSecure(address('sslmode=disable'))).toBe(false)
+  })
+
+  test('is trusted as psql trusts it: without a look where TLS is required and no more', async () => {
+    for (const mode of ['allow', 'prefer', 'require', 'no-verify']) {
+      expect(await isSecure(address(`sslmode=${mode}`)), mode).toBe(true)
+    }
+  })
+
+  test('is known by its authority, and by its name where that is wanted', async () => {
+    const root = `sslrootcert=${encodeURIComponent(authority)}`
+    expect(await isSecure(address(`sslmode=verify-full&${root}`))).toBe(true)
+    expect(await isSecure(address(`sslmode=verify-ca&${root}`, '127.0.0.1'))).toBe(true)
+    const other = await refusalOf(isSecure(address(`sslmode=verify-full&${root}`, '127.0.0.1')))
+    expect(other.message).toMatch(/do not agree on TLS: .*127\.0\.0\.1/)
+    expect(other.hint).toContain('sslrootcert')
+  })
+
+  test('is refused where nobody vouches for it', async () => {
+    const refusal = await refusalOf(isSecure(address('sslmode=verify-full')))
+    expect(refusal.message).toMatch(/do not agree on TLS: .*(self-signed|unable to)/)
+  })
+
+  test('can demand TLS, and says so to whoever comes without, never with a password in the answer', async () => {
+    const sealed = (parameters: string) => `postgres://pilot:lead%20line@localhost:${server.port}/sealed${parameters}`
+    expect(await isSecure(sealed('?sslmode=require'))).toBe(true)
+    for (const url of [sealed(''), sealed('?sslmode=disable'), sealed('?sslmode=verify-full')]) {
+      const { message, hint } = await refusalOf(isSecure(url))
+      expect(`${message} ${hint}`).toMatch(/TLS|no encryption/)
+      expect(`${message} ${hint}`).not.toMatch(/lead( |%20)line/)
+    }
+  })
+
+  test('gets no warning of the driver onto the standard error of a program', async () => {
+    const cwd = scratchBook()
+    for (const parameters of ['sslmode=require', `sslmode=verify-ca&sslrootcert=${authority}`, 'sslmode=prefer']) {
+      await server.sql('DROP SCHEMA IF EXISTS rutter CASCADE')
+      const { status, stderr } = await rutter(['status', '--store', address(parameters)], { cwd })
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    }
+  })
+
+  test('is not taken for one that does when it does not', async () => {
+    const plain = await startPostgres()
+    onTestFinished(() => plain.end())
+    const url = `postgres://admin@127.0.0.1:${plain.port}/postgres?sslmode=require`
+    expect((await refusalOf(isSecure(url))).message).toMatch(/do not agree on TLS: .*does not support SSL/)
+  })
+
+  test('is not even called where the address cannot be meant', async () => {
+    for (const [parameters, message] of [
+      ['sslmode=verify_full', 'sslmode is "verify_full" in the store\'s address.'],
+      [
+        'sslmode=verify-ca',
+        "sslmode is verify-ca in the store's address, and no sslrootcert says which authority is meant.",
+      ],
+      [
+        'sslmode=verify-full&sslrootcert=/no/such',
+        "sslrootcert in the store's address names /no/such, which cannot be read: ENOENT.",
+      ],
+    ] as const) {
+      expect(await refusalOf(isSecure(address(parameters)))).toMatchObject({ code: 'invalid_argument', message })
+    }
+  })
+})
+
+describe('an address', () => {
+  test('is handed to the driver as it is where it says nothing of TLS', () => {
+    for (const url of [
+      'postgres://a:b%3F@h/d',
+      'postgres://@/d?host=/tmp/x&port=5',
+      'postgres://h/d?sslmode=no-verify',
+    ]) {
+      expect(forDriver(url)).toBe(url)
+    }
+  })
+
+  test('keeps everything else that it says', () => {
+    const url = 'postgres://a:b%2F%3F@h:1/d?application_name=x%20y&sslmode=require&options=-c%20work_mem%3D1MB'
+    expect(forDriver(url)).toBe(
+      'postgres://a:b%2F%3F@h:1/d?application_name=x+y&sslmode=require&options=-c+work_mem%3D1MB&uselibpqcompat=true',
+    )
+  })
+})
+
+function hasOpenssl(): boolean {
+  try {
+    execFileSync('openssl', ['version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** An authority of this test's own, and what it says of "localhost", where the server looks for it. */
+function makeCertificates(folder: string, dataDir: string): void {
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' })
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+  openssl(
+    'req',
+    '-x509',
+    ...key,
+    '-keyout',
+    'authority.key',
+    '-out',
+    'authority.crt',
+    '-days',
+    '2',
+    '-subj',
+    '/CN=Harbour',
+  )
+  openssl('req', ...key, '-keyout', 'server.key', '-out', 'server.csr', '-subj', '/CN=localhost')
+  writeFileSync(join(folder, 'names'), 'subjectAltName=DNS:localhost')
+  const signed = [
+    '-CA',
+    'authority.crt',
+    '-CAkey',
+    'authority.key',
+    '-CAcreateserial',
+    '-extfile',
+    'names',
+    '-days',
+    '2',
+  ]
+  openssl('x509', '-req', '-in', 'server.csr', '-out', 'server.crt', ...signed)
+  const as = unprivileged()
+  for (const name of ['server.crt', 'server.key']) {
+    const path = join(dataDir, name)
+    writeFileSync(path, readFileSync(join(folder, name)), { mode: 0o600 })
+    if ('uid' in as) chownSync(path, as.uid, as.gid)
+  }
+}

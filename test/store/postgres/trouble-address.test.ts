@@ -1,0 +1,207 @@
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, chmodSync, chownSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { Pool } from '../../../src/store/postgres/pool.ts'
+import { refusalOf, tempFolder } from '../../support/book.ts'
+import { sharedServer } from '../../support/postgres.ts'
+import type { TestServer } from '../../support/postgres-server.ts'
+import { IMPATIENT, ledgerOn, printed } from '../../support/trouble.ts'
+
+const shared = sharedServer()
+
+const SECRET = 'hunter2-very-secret'
+
+let server: TestServer
+beforeAll(async () => {
+  server = await shared
+  await server.sql(`CREATE ROLE guarded LOGIN PASSWORD '${SECRET}'`)
+  await server.sql('CREATE DATABASE guarded OWNER guarded')
+  const hba = join(server.dataDir, 'pg_hba.conf')
+  const rules = ['hostssl secure all all trust', 'host secure all all reject', 'host all guarded all scram-sha-256']
+  writeFileSync(hba, `${rules.join('\n')}\n${readFileSync(hba, 'utf8')}`)
+  await server.sql('SELECT pg_reload_conf()')
+})
+
+const at = (authority: string, rest = '/guarded') => `postgres://${authority}${rest}`
+
+async function refused(url: string) {
+  const refusal = await refusalOf(async () => await ledgerOn(url, IMPATIENT).read(async () => {}))
+  expect(printed(refusal)).not.toContain(SECRET)
+  return refusal
+}
+
+test('the right password lets in', async () => {
+  await ledgerOn(at(`guarded:${SECRET}@127.0.0.1:${server.port}`)).read(async () => {})
+})
+
+test.each<[string, (port: number) => string, RegExp]>([
+  [
+    'a wrong password',
+    (p) => at(`guarded:${SECRET}x@127.0.0.1:${p}`),
+    /guarded@127.*let this user in: password authentication failed for user "guarded"/,
+  ],
+  ['no password', (p) => at(`guarded@127.0.0.1:${p}`), /wants a password, and its address has none/],
+  ['a wrong user', (p) => at(`nobody_here:${SECRET}@127.0.0.1:${p}`), /role "nobody_here" does not exist/],
+  [
+    'a wrong database',
+    (p) => at(`guarded:${SECRET}@127.0.0.1:${p}`, '/guard'),
+    /no such database: database "guard" does not exist/,
+  ],
+  [
+    'a wrong port',
+    () => at(`guarded:${SECRET}@127.0.0.1:1`),
+    /127\.0\.0\.1:1\/guarded cannot be reached: .*ECONNREFUSED/,
+  ],
+  [
+    'a port of localhost with nobody',
+    () => at(`guarded:${SECRET}@localhost:1`),
+    /localhost:1\/guarded cannot be reached: .*ECONNREFUSED/,
+  ],
+  [
+    'a host that is not known',
+    () => at(`guarded:${SECRET}@no-such-host.invalid`),
+    /no-such-host\.invalid\/guarded is not to be found/,
+  ],
+  [
+    'a socket that is not there',
+    () => at(`guarded:${SECRET}@`, '/guarded?host=/nowhere'),
+    /nowhere\/guarded cannot be reached: .*ENOENT/,
+  ],
+  [
+    'TLS from a server that has none',
+    (p) => at(`guarded:${SECRET}@127.0.0.1:${p}`, '/guarded?sslmode=require'),
+    /do not agree on TLS: The server does not support SSL/,
+  ],
+  [
+    'no TLS where the server demands it',
+    (p) => at(`guarded:${SECRET}@127.0.0.1:${p}`, '/secure'),
+    /let this user in: .*(no encryption|SSL off|rejects)/,
+  ],
+])('%s is told of by name, and without the password', async (_, url, message) => {
+  const refusal = await refused(url(server.port))
+  expect(refusal.code).toBe('store_unavailable')
+  expect(refusal.message).toMatch(message)
+  expect(refusal.hint).toBeTruthy()
+})
+
+test.each([
+  `postgres://me:${SECRET}/x@host/db`,
+  `postgres://me:12/${SECRET}@host/db`,
+  `postgres://me:12?${SECRET}@host/db`,
+  `postgres://me:12#${SECRET}@host/db`,
+  `postgres://me:a@b/${SECRET}@host/db`,
+  `postgres://me:a@b?${SECRET}@host/db`,
+  `postgres://me:%zz${SECRET}@host/db`,
+  `postgres://me:${SECRET}@one:1,two:2/db`,
+  `postgres://me:${SECRET}@host:port/db`,
+  `postgres://me:${SECRET}@host:99999/db`,
+  `postgres://me:${SECRET}@host/db?port=77777`,
+  `mysql://me:${SECRET}@host/db`,
+  `me:${SECRET}@host/db`,
+  `host=h password=${SECRET}`,
+])('an address that cannot be read is refused at once, and nothing of it is shown: %#', async (url) => {
+  const refusal = await refused(url)
+  expect(refusal.code).toBe('invalid_argument')
+  expect(`${refusal.message} ${refusal.hint}`).toContain('postgres://USER:PASSWORD@HOST:PORT/DATABASE')
+})
+
+test('every character that is written as it must be is part of the password, and of nothing else', async () => {
+  const odd = 'a@b/c:d?e#f%g h'
+  await server.sql(`CREATE ROLE odd LOGIN PASSWORD '${odd}'`)
+  await server.sql('CREATE DATABASE odd OWNER odd')
+  const hba = join(server.dataDir, 'pg_hba.conf')
+  writeFileSync(hba, `host all odd all scram-sha-256\n${readFileSync(hba, 'utf8')}`)
+  await server.sql('SELECT pg_reload_conf()')
+  await ledgerOn(at(`odd:${encodeURIComponent(odd)}@127.0.0.1:${server.port}`, '/odd')).read(async () => {})
+  const { where } = new Pool({ url: at(`odd:${encodeURIComponent(odd)}@127.0.0.1:${server.port}`, '/odd') })
+  expect(where).toBe(`odd@127.0.0.1:${server.port}/odd`)
+})
+
+test('something that is no PostgreSQL is given up on, and told of', async () => {
+  const web = createServer((socket) => socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+  await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void web.close())
+  const { port } = web.address() as { port: number }
+  expect((await refused(at(`guarded:${SECRET}@127.0.0.1:${port}`))).message).toMatch(/cannot be reached/)
+})
+
+describe('a server with a certificate of its own making', () => {
+  let [folder, url] = ['', '']
+  beforeAll(async () => {
+    folder = server.dataDir
+    const make = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=database.test']
+    const files = [
+      '-addext',
+      'subjectAltName=DNS:database.test',
+      '-keyout',
+      `${folder}/server.key`,
+      '-out',
+      `${folder}/server.crt`,
+    ]
+    execFileSync('openssl', [...make, ...files], { stdio: 'ignore' })
+    const { uid, gid } = statSync(folder)
+    for (const name of ['server.key', 'server.crt']) chownSync(join(folder, name), uid, gid)
+    chmodSync(join(folder, 'server.key'), 0o600)
+    appendFileSync(join(folder, 'postgresql.conf'), 'ssl = on\n')
+    await server.sql('SELECT pg_reload_conf()')
+    await server.sql('CREATE DATABASE secure OWNER guarded')
+    url = at(`guarded:${SECRET}@127.0.0.1:${server.port}`, '/secure')
+  })
+
+  const rootIn = (to: string) => {
+    const path = join(to, 'root.crt')
+    writeFileSync(path, readFileSync(join(folder, 'server.crt')))
+    return path
+  }
+
+  test('is talked to where TLS alone is asked for', async () => {
+    await ledgerOn(`${url}?sslmode=require`).read(async () => {})
+  })
+
+  test.each(['verify-full', 'verify-ca&sslrootcert=OTHER', 'verify-full&sslrootcert=OTHER'])(
+    'is not trusted with sslmode=%s',
+    async (mode) => {
+      const other = join(tempFolder(), 'other.crt')
+      execFileSync(
+        'openssl',
+        [
+          'req',
+          '-x509',
+          '-newkey',
+          'rsa:2048',
+          '-nodes',
+          '-subj',
+          '/CN=other',
+          '-keyout',
+          `${other}.key`,
+          '-out',
+          other,
+        ],
+        { stdio: 'ignore' },
+      )
+      const refusal = await refused(`${url}?sslmode=${mode.replace('OTHER', other)}`)
+      expect(refusal.message).toMatch(/do not agree on TLS: .*certificate/)
+    },
+  )
+
+  test('is trusted where its certificate was given, if its name need not be right', async () => {
+    await ledgerOn(`${url}?sslmode=verify-ca&sslrootcert=${rootIn(tempFolder())}`).read(async () => {})
+  })
+
+  test('is not trusted under another name', async () => {
+    const refusal = await refused(`${url}?sslmode=verify-full&sslrootcert=${rootIn(tempFolder())}`)
+    expect(refusal.message).toMatch(/do not agree on TLS: .*(altnames|cert)/i)
+  })
+
+  test('cannot be checked against a file that is not there, and is as soon as it is', async () => {
+    const path = join(tempFolder(), 'root.crt')
+    const ledger = ledgerOn(`${url}?sslmode=verify-ca&sslrootcert=${path}`)
+    const refusal = await refusalOf(ledger.read(async () => {}))
+    expect(refusal.message).toContain(path)
+    expect(printed(refusal)).not.toContain(SECRET)
+    writeFileSync(path, readFileSync(join(folder, 'server.crt')))
+    await ledger.read(async () => {})
+  })
+})
