@@ -18,6 +18,9 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   similarity: () => import('./similarity.ts'),
   'save-decision': () => import('./save-decision.ts'),
   surface: () => import('./surface.ts'),
+  postgres: () => import('./postgres.ts'),
+  sync: () => import('./sync.ts'),
+  fleet: () => import('./fleet.ts'),
 }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } })

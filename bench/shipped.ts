@@ -13,7 +13,7 @@ export function ship(folder: string): { bundle: string; launcher: string } {
   return { bundle: join(to, 'dist', 'rutter.js'), launcher: join(to, 'bin', 'rutter.js') }
 }
 
-/** Bundles one of the servers beside this file as the build bundles Rutter. */
+/** Bundles one of the programs beside this file as the build bundles Rutter. */
 export async function bundle(source: string, folder: string): Promise<string> {
   const outfile = join(folder, source.replace(/\.ts$/, '.mjs'))
   await build({
@@ -27,6 +27,8 @@ export async function bundle(source: string, folder: string): Promise<string> {
     minifyWhitespace: true,
     keepNames: true,
     legalComments: 'none',
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    external: ['pg-native'],
     logLevel: 'warning',
   })
   return outfile

@@ -1,0 +1,148 @@
+/** Recorded calls on PostgreSQL: one against the barest commit over the same socket, and eight connections against pgbench. */
+import { execFile, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import pg from 'pg'
+import { perform } from '../src/app/operation.ts'
+import { sessionInitialize } from '../src/app/operations/session_initialize.ts'
+import { sessionUpdate } from '../src/app/operations/session_update.ts'
+import { openBook } from '../src/wire.ts'
+import { postgresPrograms, startPostgres, type TestServer } from '../test/support/postgres-server.ts'
+import { type Bench, type BenchResult, compare, takeTurns, times } from './harness.ts'
+
+const WARM_UP = 500
+const ROUNDS = 20
+/** Calls of one contender in one round. */
+const CALLS = 100
+/** Bytes of a usual line, and of a session's state with the longest lists. */
+const [LINE, STATE] = [300, 2600]
+const CONNECTIONS = 8
+const PROCESSES = 2
+const SECONDS = 5
+const LOADS = 4
+
+export const bench: Bench = {
+  name: 'postgres',
+  title: 'recorded calls on PostgreSQL, over its socket, with every commit on disk',
+  async run(folder, say) {
+    say('starting a server')
+    const programs = (await postgresPrograms()).at(-1)
+    const server = await startPostgres({ fsync: 'on', shared_buffers: '256MB' }, programs)
+    try {
+      await server.sql('CREATE DATABASE book')
+      await server.sql('CREATE DATABASE plain')
+      const one = await oneCall(folder, server, say)
+      const many = await manyCalls(folder, server, say)
+      return {
+        ...many,
+        comparisons: [...one, ...many.comparisons],
+        notes: [`PostgreSQL ${server.major}`, ...(many.notes ?? [])],
+      }
+    } finally {
+      await server.end()
+    }
+  },
+}
+
+async function oneCall(folder: string, server: TestServer, say: (what: string) => void) {
+  const bare = new pg.Client({ connectionString: server.url('plain') })
+  await bare.connect()
+  await bare.query('CREATE TABLE bare (n bigserial PRIMARY KEY, line text NOT NULL)')
+  const insert = { name: 'bare', text: 'INSERT INTO bare (line) VALUES ($1)', values: ['x'.repeat(LINE)] }
+  const root = join(folder, 'one')
+  mkdirSync(root)
+  const book = openBook(root, { store: server.url('book') })
+  const context = book.connect({ kind: 'agent', name: 'bench' }, 'default')
+  let n = 0
+  const call = () => perform(sessionUpdate, context, { current_task_id: `task-${++n}` })
+  const commit = () => bare.query(insert)
+  try {
+    await perform(sessionInitialize, context, { session_type: 'autonomous' })
+    say('warming up')
+    await times(WARM_UP, call)
+    await times(WARM_UP, commit)
+    say('measuring one call')
+    const taken = await takeTurns(ROUNDS, { call: () => times(CALLS, call), commit: () => times(CALLS, commit) })
+    const aim = { kind: 'at most', ratio: 2.5 } as const
+    return [compare('ms', ['session_update', taken.call], ['one row inserted and committed', taken.commit], aim)]
+  } finally {
+    await book.ledger.close()
+    await bare.end()
+  }
+}
+
+/** What a call of a busy session writes, as a hand would write it: its event, the stream's end, the session's state. */
+const PGBENCH = `
+\\set s random(1, ${CONNECTIONS})
+BEGIN;
+INSERT INTO plain_events (project_id, id, seq, line)
+  SELECT 'p', 's' || :client_id, seq + 1, repeat('x', ${LINE}) FROM plain_streams WHERE project_id = 'p' AND id = 's' || :client_id;
+UPDATE plain_streams SET seq = seq + 1, hash = repeat('0', 64) WHERE project_id = 'p' AND id = 's' || :client_id;
+UPDATE plain_sessions SET state = repeat('x', ${STATE}) WHERE project_id = 'p' AND id = 's' || :client_id;
+COMMIT;
+`
+const PLAIN = `
+CREATE TABLE plain_events (project_id text, id text, seq bigint, line text, PRIMARY KEY (project_id, id, seq));
+CREATE TABLE plain_streams (project_id text, id text, seq bigint, hash text, PRIMARY KEY (project_id, id));
+CREATE TABLE plain_sessions (project_id text, id text, state text, PRIMARY KEY (project_id, id));
+INSERT INTO plain_streams SELECT 'p', 's' || n, 0, '' FROM generate_series(0, ${CONNECTIONS - 1}) AS n;
+INSERT INTO plain_sessions SELECT 'p', 's' || n, '' FROM generate_series(0, ${CONNECTIONS - 1}) AS n;
+`
+
+async function manyCalls(folder: string, server: TestServer, say: (what: string) => void): Promise<BenchResult> {
+  const pgbench = await pgbenchProgram()
+  if (pgbench === null) {
+    return {
+      comparisons: [],
+      notes: ['pgbench is not installed here (Debian: postgresql), so eight connections were not measured'],
+    }
+  }
+  await server.sql(PLAIN, 'plain')
+  const script = join(folder, 'script.sql')
+  writeFileSync(script, PGBENCH)
+  const root = join(folder, 'many')
+  mkdirSync(root)
+  const floor = async () => {
+    const args = ['-n', '-M', 'prepared', '-c', String(CONNECTIONS), '-j', '2', '-T', String(SECONDS), '-f', script]
+    const where = ['-h', server.socketDir, '-p', String(server.port), '-U', 'admin', 'plain']
+    const { stdout } = await promisify(execFile)(pgbench, [...args, ...where])
+    return [Number(/tps = ([\d.]+)/.exec(stdout)?.[1])]
+  }
+  const ours = async () => {
+    const writers = Array.from({ length: PROCESSES }, (_, i) =>
+      fork(join(import.meta.dirname, 'postgres-writer.ts'), [
+        ...[root, server.url('book'), String(i), String(CONNECTIONS / PROCESSES), String(SECONDS)],
+      ]),
+    )
+    await Promise.all(writers.map((writer) => once(writer, 'message')))
+    const counted = writers.map((writer) => once(writer, 'message'))
+    for (const writer of writers) writer.send('go')
+    const counts = (await Promise.all(counted)).map(([count]) => Number(count))
+    await Promise.all(writers.map((writer) => (writer.exitCode === null ? once(writer, 'exit') : null)))
+    return [counts.reduce((sum, count) => sum + count, 0) / SECONDS]
+  }
+  say('measuring eight connections')
+  const taken = await takeTurns(LOADS, { ours, floor })
+  const aim = { kind: 'at least', ratio: 0.5 } as const
+  return {
+    comparisons: [
+      compare(
+        'calls/s',
+        [`session_update, ${CONNECTIONS} sessions, a connection each, in ${PROCESSES} processes`, taken.ours],
+        [`pgbench with ${CONNECTIONS} connections, the same rows by hand`, taken.floor],
+        aim,
+      ),
+    ],
+  }
+}
+
+/** It comes with the server's packages, and not with every server. */
+async function pgbenchProgram(): Promise<string | null> {
+  for (const { postgres } of (await postgresPrograms()).reverse()) {
+    const program = join(dirname(postgres), 'pgbench')
+    if (existsSync(program)) return program
+  }
+  return null
+}
