@@ -1,10 +1,9 @@
 import { basename, join } from 'node:path'
 import type { StreamRef } from '../domain/event.ts'
-import { isMemoryEvent } from '../domain/memory/events.ts'
-import { isSessionEvent } from '../domain/session/events.ts'
 import type { Finding, Progress, VerifyReport } from '../ports/ledger.ts'
 import { EMPTY_HEAD, endsAt, type Head, type Observation } from './chain.ts'
 import type { Disk } from './disk.ts'
+import { otherCopy, UnknownEvents } from './findings.ts'
 import { type BookLayout, isForkFile, streamOfFile } from './layout.ts'
 import { type Reading, walkRecord } from './record.ts'
 
@@ -68,23 +67,22 @@ function verifyRecord(disk: Disk, path: string, known: Head | undefined, tell: (
   const file = disk.open(path, false)
   if (file === null) return 0
   try {
-    const unknown = new Map<string, number>()
+    const unknown = new UnknownEvents()
     let isKnownThere = known === undefined || endsAt(file, known)
     const reading = walkRecord(
       file,
       EMPTY_HEAD,
       (links) => {
-        for (const { event, understood, head } of links) {
+        for (const link of links) {
           // Line ends that a checkout converted move every line and change none.
-          if (head.seq === known?.seq && head.hash === known.hash) isKnownThere = true
-          if (understood && !isSessionEvent(event) && !isMemoryEvent(event))
-            unknown.set(event.type, (unknown.get(event.type) ?? 0) + 1)
+          if (link.head.seq === known?.seq && link.head.hash === known.hash) isKnownThere = true
+          unknown.see(link)
         }
       },
       { remember: true },
     )
     for (const observation of reading.observations) tell(observation)
-    for (const [type, times] of unknown) tell(unknownEvents(type, times))
+    for (const observation of unknown.observations()) tell(observation)
     const end = endOf(reading, isKnownThere ? undefined : known)
     if (end !== undefined) tell(end)
     return reading.events
@@ -107,15 +105,8 @@ function endOf({ tail, lines, head }: Reading, lost: Head | undefined): Observat
   return { kind: wasCut ? 'shortened' : 'altered_line', line: lines, message, damage: true }
 }
 
-function unknownEvents(type: string, times: number): Observation {
-  const events = times === 1 ? '1 event' : `${times} events`
-  const message = `${events} of a type or shape that this Rutter does not know ("${type}"); kept and passed over`
-  return { kind: 'unknown_event', line: null, message, damage: false }
-}
-
 function forkBeside({ kind, path }: RecordFile): Finding {
   const name = basename(path)
   const stream = { kind, id: name.slice(0, name.indexOf('.fork-')) }
-  const message = 'the other copy of a record that forked; kept beside it'
-  return { stream, where: path, kind: 'forked', line: null, message, damage: false }
+  return otherCopy(stream, path)
 }

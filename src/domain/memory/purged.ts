@@ -1,3 +1,5 @@
+import type { StreamRef } from '../event.ts'
+import { Refusal } from '../refusal.ts'
 import { type Room, roomKey } from './room.ts'
 
 /** Stands where a text stood that was taken out of the record for good. */
@@ -60,4 +62,12 @@ function emptied(data: Record<string, unknown>, fields: readonly string[]): Reco
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Why a text stays for now: whoever runs the session goes on with the record that has it. */
+export function runsWithText({ id }: StreamRef): Refusal {
+  return new Refusal('session_locked', `Session ${id} runs, and its record has the text. Its record was not changed.`, {
+    hint: `Wait until it is over, or end it with: rutter stop ${id}. Then purge again.`,
+    details: { locked_by: id },
+  })
 }

@@ -20,6 +20,27 @@ export const SEARCH_COST = {
   common_terms_beside: 1,
 } as const
 
+/** A term in the title says as much as so many in the text. */
+export const TITLE_WEIGHT = 2
+
+/** Documents that are looked at for `limit` matches: scope and freshness move one by some places, not by many. */
+export function candidatesFor(limit: number): number {
+  return Math.max(15, limit * 3)
+}
+
+/** Lengths of documents are told apart by so many classes, which fit into five bits. */
+export const LENGTH_CLASSES = 32
+
+/** The class of a document with so many terms: half powers of two, up to some forty thousand. */
+export function lengthClass(terms: number): number {
+  return Math.min(LENGTH_CLASSES - 1, Math.round(2 * Math.log2(Math.max(1, terms))))
+}
+
+/** About how many terms a document of a class has: what it is scored by, in every store. */
+export function lengthOfClass(ofClass: number): number {
+  return Math.round(2 ** (ofClass / 2))
+}
+
 /** What an index knows of a term. */
 export interface TermUse {
   readonly term: string

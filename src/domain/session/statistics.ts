@@ -2,6 +2,9 @@ import { costView, tokensView } from '../usage.ts'
 import { activeMs, elapsedMs } from './evolve.ts'
 import { hasEnded, type SessionState } from './state.ts'
 
+/** Ids of unmatched tasks that are listed; the count beside them is always whole. */
+export const UNMATCHED_LISTED = 20
+
 /** The two counts of done tasks, by task id; see `rutter doctor`. */
 export interface TaskSync {
   readonly tasks_marked_done: number

@@ -12,13 +12,6 @@ export function momentOf(at: string): number {
   return Number.isNaN(moment) ? 0 : moment
 }
 
-const LENGTHS = 32
-
-/** About how many terms a document has: rounded as the embedded store does, whose numbers have five bits for it, so that both score alike. */
-export function lengthOf(terms: number): number {
-  return Math.round(2 ** (Math.min(LENGTHS - 1, Math.round(2 * Math.log2(Math.max(1, terms)))) / 2))
-}
-
 /** One document in so many is in the sample. */
 export const SAMPLED_OF = 64
 

@@ -1,8 +1,8 @@
 import type { Change } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
-import { mergedReports, reportColumns } from './rows.ts'
 import { SearchIndex } from './search-index.ts'
 import type { Sql } from './sql.ts'
+import { mergedReports, reportColumns } from './task-reports.ts'
 
 /** What the tables must have of a session. */
 export interface NewSession {

@@ -1,6 +1,5 @@
 import type { StreamRef } from '../../domain/event.ts'
-import { type PurgeableText, withoutText } from '../../domain/memory/purged.ts'
-import { Refusal } from '../../domain/refusal.ts'
+import { type PurgeableText, runsWithText, withoutText } from '../../domain/memory/purged.ts'
 import { lineHash } from '../../log/line.ts'
 import { rewritten } from '../../log/rewrite.ts'
 import { MemoryLocks } from './memory-locks.ts'
@@ -24,7 +23,7 @@ export async function prepareToPurge(sql: Sql, projectId: string, slots: Slots, 
   for (const stream of await streams.mentioning(text)) {
     if ((await withoutIt(streams, stream, text)).changed === 0) continue
     if (stream.kind === 'memory') await streams.dropWriter(stream)
-    else if (held.includes(stream.id)) throw running(stream)
+    else if (held.includes(stream.id)) throw runsWithText(stream)
   }
 }
 
@@ -56,11 +55,4 @@ async function withoutIt(streams: Streams, stream: StreamRef, text: PurgeableTex
   const lines = await streams.lines(stream, 0, Number.MAX_SAFE_INTEGER)
   const { bytes, changed } = rewritten(Buffer.from(`${lines.join('\n')}\n`), (event) => withoutText(event, text))
   return { changed, after: bytes.toString().split('\n').slice(0, -1) }
-}
-
-function running({ id }: StreamRef): Refusal {
-  return new Refusal('session_locked', `Session ${id} runs, and its record has the text. Its record was not changed.`, {
-    hint: `Purge it once the session is over: rutter stop ${id} ends it, and rutter doctor --fix where its process is gone.`,
-    details: { locked_by: id },
-  })
 }

@@ -11,9 +11,6 @@ import { Rows } from './rows.ts'
 import type { Sql } from './sql.ts'
 import { forked, Streams } from './streams.ts'
 
-/** Lines that are read at once. */
-const PAGE = 5000
-
 /** Throws a project's projection away and computes it again from its log, while nobody adds to it. Locks on slots stay. */
 export async function rebuild(
   sql: Sql,
@@ -44,9 +41,7 @@ export async function projectStream(
   const learned: MemoryEvent[] = []
   const changes: Change[] = []
   let session: SessionState | undefined
-  for (let seq = 0, count = PAGE; count === PAGE; seq += count) {
-    const lines = await streams.lines(stream, seq, PAGE)
-    count = lines.length
+  for await (const lines of streams.pages(stream)) {
     // One that a later version wrote is kept and passed over, as where the log is files.
     const events = lines.map(parseLine).flatMap((parsed) => (parsed.kind === 'event' ? [parsed.event] : []))
     learned.push(...events.filter(isMemoryEvent))

@@ -1,14 +1,12 @@
 import type { SearchDoc } from '../../domain/memory/search-doc.ts'
-import { type Change, mergeReport, type TaskReport } from '../../domain/session/projection.ts'
+import type { Change, TaskReport } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
-import type { TaskSync } from '../../domain/session/statistics.ts'
+import { type TaskSync, UNMATCHED_LISTED } from '../../domain/session/statistics.ts'
 import { mergeTask, TASK_STATUSES, type Task, type TaskStatus } from '../../domain/task.ts'
 import type { Heartbeat, SessionFilter } from '../../ports/ledger.ts'
 import { SearchIndex } from './search-index.ts'
 import { type Row, restored, type Sql, type Value } from './sql.ts'
-
-/** Ids of unmatched tasks that are listed; the count beside them is always whole. */
-const UNMATCHED_LISTED = 20
+import { mergedReports, putReports, reportColumns } from './task-reports.ts'
 
 /** Every query on the projection, for one project. */
 export class Rows {
@@ -192,13 +190,7 @@ export class Rows {
       'SELECT at, status, next_action, process_id FROM rutter.heartbeats WHERE project_id = $1 AND session_id = $2',
       [this.#project, sessionId],
     )
-    if (row === undefined) return undefined
-    return {
-      at: String(row['at']),
-      status: restored(row['status']),
-      next_action: maybe(row['next_action']),
-      process_id: maybe(row['process_id']),
-    }
+    return row === undefined ? undefined : beatOf(row)
   }
 
   async putHeartbeat(sessionId: string, beat: Heartbeat): Promise<void> {
@@ -212,51 +204,21 @@ export class Rows {
   }
 }
 
-/** Puts reports of session $3 of project $1, in columns from the parameter `first` on; merged as `mergeReport` does it. */
-export const PUT_TASK_REPORTS = (first: number, where: string) => `
-  INSERT INTO rutter.task_reports AS known
-    (project_id, session_id, task_id, title, status, updated_at, completed, marked_done)
-  SELECT $1, $3, given.* FROM unnest(
-    $${first}::text[], $${first + 1}::text[], $${first + 2}::smallint[], $${first + 3}::text[], $${first + 4}::boolean[], $${first + 5}::boolean[]
-  ) AS given ${where}
-  ON CONFLICT (project_id, session_id, task_id) DO UPDATE SET
-    title = greatest(known.title, excluded.title),
-    updated_at = CASE WHEN excluded.status > known.status THEN excluded.updated_at
-                      WHEN excluded.status < known.status THEN known.updated_at
-                      ELSE least(known.updated_at, excluded.updated_at) END,
-    status = greatest(known.status, excluded.status),
-    completed = known.completed OR excluded.completed, marked_done = known.marked_done OR excluded.marked_done`
-const PUT_REPORTS = PUT_TASK_REPORTS(4, 'WHERE $2::text IS NULL')
-
-export type ReportColumns = readonly Value[]
-
-/** Reports of one session as parameters of that statement; each task once. */
-export function reportColumns(reports: readonly TaskReport[]): ReportColumns {
-  return [
-    reports.map(({ task_id }) => task_id),
-    reports.map(({ title }) => title),
-    reports.map(({ status }) => TASK_STATUSES.indexOf(status)),
-    reports.map(({ updated_at }) => updated_at),
-    reports.map(({ completed }) => String(completed)),
-    reports.map(({ marked_done }) => String(marked_done)),
-  ]
-}
-
-/** Of several reports on a task one that says what they say together. */
-export function mergedReports(changes: readonly Change[]): TaskReport[] {
-  const reports = new Map<string, TaskReport>()
-  for (const change of changes) {
-    if (change.table !== 'task_reports') continue
-    const { report } = change
-    reports.set(report.task_id, mergeReport(reports.get(report.task_id), report))
-  }
-  return [...reports.values()]
-}
+const PUT_REPORTS = putReports(4, 'WHERE $2::text IS NULL')
 
 const PROJECTED = ['sessions', 'task_reports', 'turn_requests'] as const
 
-function stateOf(row: Row): SessionState {
+export function stateOf(row: Row): SessionState {
   return JSON.parse(restored(row['state'])) as SessionState
+}
+
+export function beatOf(row: Row): Heartbeat {
+  return {
+    at: String(row['at']),
+    status: restored(row['status']),
+    next_action: maybe(row['next_action']),
+    process_id: maybe(row['process_id']),
+  }
 }
 
 function taskOf(row: Row): Task {

@@ -1,7 +1,10 @@
 import { stemmer } from 'stemmer'
 import {
   type Corpus,
+  candidatesFor,
   chooseTerms,
+  lengthClass,
+  lengthOfClass,
   rankDocuments,
   ranksOf,
   SEARCH_COST,
@@ -9,11 +12,11 @@ import {
 } from '../../domain/memory/ranking.ts'
 import { MATCH_KINDS, type MatchKind, type SearchDoc } from '../../domain/memory/search-doc.ts'
 import { snippetOf } from '../../domain/memory/snippet.ts'
-import { Terms } from '../../domain/memory/terms.ts'
+import { termsWith } from '../../domain/memory/terms.ts'
 import { byText } from '../../domain/order.ts'
 import type { Match, SearchFilter } from '../../ports/memory.ts'
 import { TEXT } from './column.ts'
-import { isSampled, keyOf, lengthOf, momentOf, SAMPLED_OF, startOfKey } from './doc-number.ts'
+import { isSampled, keyOf, momentOf, SAMPLED_OF, startOfKey } from './doc-number.ts'
 import { type Row, restored, type Sql } from './sql.ts'
 import { CORPUS_COUNTED, indexedTerms, type Place, SMALL_CORPUS, TERM_SCHEMA, TermIndex } from './term-index.ts'
 
@@ -34,17 +37,13 @@ export const SEARCH_SCHEMA = `
   CREATE INDEX search_docs_sampled ON rutter.search_docs (project_id, length) WHERE sampled;
   ${TERM_SCHEMA}`
 
-/** Documents looked at for each that is asked for: scope and freshness move one by some places, not by many. */
-const CANDIDATES_PER_MATCH = 3
-const CANDIDATES_LEAST = 15
-
 /** Documents in one statement; more at once gain nothing. */
 const DOCS_AT_ONCE = 500
 
 /** Bytes of a text that comes with its candidate; longer ones are fetched for the matches alone. */
 const SHORT_TEXT = 4000
 
-const terms = new Terms(stemmer)
+const terms = termsWith(stemmer)
 
 /** What is shown of a document, and its text where that is short. */
 interface Candidate extends Omit<SearchDoc, 'text'> {
@@ -115,7 +114,7 @@ export class SearchIndex {
     ])
     const chosen = chooseTerms(uses)
 
-    const enough = Math.max(CANDIDATES_LEAST, limit * CANDIDATES_PER_MATCH)
+    const enough = candidatesFor(limit)
     const ranked = [...scoreTexts(await index.postings(chosen, projects), corpus)]
       .map(([key, score]) => ({ key, score }))
       .filter(({ key }) => kinds.includes(key.kind))
@@ -246,7 +245,7 @@ function columnsOf(docs: readonly (SearchDoc & { readonly key: string })[]) {
     docs.map(({ session_id }) => session_id),
     docs.map(({ at }) => at),
     docs.map(({ at }) => momentOf(at)),
-    cut.map(({ title, text }) => lengthOf(title.length + text.length)),
+    cut.map(({ title, text }) => lengthOfClass(lengthClass(title.length + text.length))),
     docs.map(({ kind, id }) => String(isSampled(kind, id))),
     indexed.map(({ lexemes }) => lexemes),
     indexed.map(({ weights }) => weights),

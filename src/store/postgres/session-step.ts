@@ -1,9 +1,10 @@
 import type { SessionState } from '../../domain/session/state.ts'
 import type { Heartbeat } from '../../ports/ledger.ts'
-import { PUT_TASK_REPORTS, type ReportColumns } from './rows.ts'
+import { beatOf, stateOf } from './rows.ts'
 import { LEASE } from './slots.ts'
-import { Overtaken, type Row, restored, type Sql } from './sql.ts'
+import { Overtaken, type Row, type Sql } from './sql.ts'
 import { headIn, headMoved, NEVER_WRITTEN, type SeenHead, type StreamHead } from './streams.ts'
+import { putReports, type ReportColumns } from './task-reports.ts'
 
 /*
  * The two statements of a usual call, a session that goes on by a step: one that reads all that such a call asks, and one that writes
@@ -12,7 +13,7 @@ import { headIn, headMoved, NEVER_WRITTEN, type SeenHead, type StreamHead } from
  */
 
 const BEFORE = `
-  SELECT l.*, st.seq, st.hash, st.fence, s.state, h.at AS beat_at, h.status AS beat_status, h.next_action, h.process_id
+  SELECT l.*, st.seq, st.hash, st.fence, s.state, h.at, h.status, h.next_action, h.process_id
   FROM (SELECT 1) AS always
   LEFT JOIN rutter.streams AS st ON st.project_id = $1 AND st.kind = 'session' AND st.id = $2
   LEFT JOIN rutter.sessions AS s ON s.project_id = $1 AND s.session_id = $2
@@ -32,19 +33,9 @@ export async function sessionBefore(sql: Sql, projectId: string, id: string): Pr
   const row = (await sql.get(BEFORE, [projectId, id])) ?? {}
   return {
     head: row['seq'] === null ? NEVER_WRITTEN : headIn(row),
-    session: row['state'] === null ? undefined : (JSON.parse(restored(row['state'])) as SessionState),
-    beat: row['beat_at'] === null ? undefined : beatOf(row),
+    session: row['state'] === null ? undefined : stateOf(row),
+    beat: row['at'] === null ? undefined : beatOf(row),
     row,
-  }
-}
-
-function beatOf(row: Row): Heartbeat {
-  const maybe = (value: unknown) => (value === null ? null : restored(value))
-  return {
-    at: String(row['beat_at']),
-    status: restored(row['beat_status']),
-    next_action: maybe(row['next_action']),
-    process_id: maybe(row['process_id']),
   }
 }
 
@@ -57,7 +48,7 @@ const STEP = `
     UPDATE rutter.sessions SET slot = $9, token = $10, status = $11, start_time = $12, state = $13
     ${IF_MOVED} AND project_id = $1 AND session_id = $3
   ), report AS (
-    ${PUT_TASK_REPORTS(14, IF_MOVED)}
+    ${putReports(14, IF_MOVED)}
   ), request AS (
     INSERT INTO rutter.turn_requests (project_id, session_id, request_id)
     SELECT $1, $3, request_id FROM unnest($20::text[]) AS given (request_id) ${IF_MOVED} ON CONFLICT DO NOTHING

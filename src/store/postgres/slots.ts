@@ -7,12 +7,14 @@ import { Overtaken, type Row, restored, type Sql } from './sql.ts'
 export class Renewals {
   readonly #at = new Map<string, number>()
 
-  /** True when a tenth of a lease's lifetime has passed since the last time, so that a busy session does not renew with every call. */
-  isDue(sessionId: string, ttlMs: number, now = performance.now()): boolean {
+  /** True when a tenth of a lease's lifetime has passed since the last time, so that not every heartbeat writes the slot. */
+  isDue(sessionId: string, ttlMs: number): boolean {
     const last = this.#at.get(sessionId)
-    if (last !== undefined && now - last < ttlMs / 10) return false
-    this.#at.set(sessionId, now)
-    return true
+    return last === undefined || performance.now() - last >= ttlMs / 10
+  }
+
+  note(sessionId: string): void {
+    this.#at.set(sessionId, performance.now())
   }
 }
 
@@ -110,7 +112,7 @@ export class Slots {
     if (row === undefined) throw new Overtaken(`slot ${slot} changed between look and grant`)
     this.#seen.set(slot, versionIn(row))
     // A grant is a renewal too.
-    this.#on.renewals.isDue(sessionId, 0)
+    this.#on.renewals.note(sessionId)
     return this.#judge(row).lease
   }
 
@@ -140,6 +142,7 @@ export class Slots {
   /** Renews a session's lease where this process holds it. */
   async renew(sessionId: string): Promise<void> {
     if (!this.#on.renewals.isDue(sessionId, this.#on.ttlMs)) return
+    this.#on.renewals.note(sessionId)
     await this.#sql.run(
       `UPDATE rutter.slots SET renewed_at = clock_timestamp() WHERE project_id = $1 AND session_id = $2 AND holder = $3`,
       [this.#project, sessionId, this.#self],

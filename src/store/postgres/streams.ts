@@ -32,6 +32,9 @@ export function forked({ kind, id }: StreamRef): { stream: StreamRef; mark: stri
   return of === undefined || mark === undefined ? null : { stream: { kind, id: of }, mark }
 }
 
+/** Lines that are read at once. */
+const PAGE = 5000
+
 /** The log: the lines of each stream, and where it ends. */
 export class Streams {
   readonly #sql: Sql
@@ -85,6 +88,15 @@ export class Streams {
       [this.#project, stream.kind, stream.id, afterSeq, limit],
     )
     return rows.map((row) => restored(row['line']))
+  }
+
+  /** All lines, in order, so many at once that a stream of any length takes the same memory. */
+  async *pages(stream: StreamRef): AsyncGenerator<string[]> {
+    for (let seq = 0, count = PAGE; count === PAGE; seq += count) {
+      const lines = await this.lines(stream, seq, PAGE)
+      count = lines.length
+      yield lines
+    }
   }
 
   /**

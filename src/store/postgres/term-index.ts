@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type Posting, type ScoredTerm, SEARCH_COST, type TermUse } from '../../domain/memory/ranking.ts'
+import { type Posting, type ScoredTerm, SEARCH_COST, type TermUse, TITLE_WEIGHT } from '../../domain/memory/ranking.ts'
 import type { MatchKind } from '../../domain/memory/search-doc.ts'
 import { SAMPLED_OF } from './doc-number.ts'
 import { type Row, restored, type Sql } from './sql.ts'
@@ -15,9 +15,6 @@ export const TERM_SCHEMA = `
   CREATE INDEX search_docs_by_term ON rutter.search_docs USING gin (terms) WITH (fastupdate = off);
   CREATE INDEX search_docs_by_term_sampled ON rutter.search_docs USING gin (terms) WITH (fastupdate = off) WHERE sampled;
 `
-
-/** A term in the title says as much as so many in the text. */
-const TITLE_WEIGHT = 2
 
 /** In characters; the server takes 2,046 bytes. Beyond it a digest stands for the term. */
 const LONGEST_WORD = 120

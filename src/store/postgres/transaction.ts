@@ -10,10 +10,10 @@ import type { Heartbeat, LeaseStatus, LedgerWriter } from '../../ports/ledger.ts
 import type { MemoryLocks } from './memory-locks.ts'
 import { MemoryProjection } from './memory-projection.ts'
 import { ReadTransaction, type TransactionParts } from './read-transaction.ts'
-import { mergedReports, reportColumns } from './rows.ts'
 import { sessionBefore, writeStep } from './session-step.ts'
 import type { Sql } from './sql.ts'
 import { eventOf, type SeenHead, type StreamHead, Streams } from './streams.ts'
+import { mergedReports, reportColumns } from './task-reports.ts'
 
 /** A stream that this transaction touched: where it stood, and what is to be added. */
 interface TouchedStream {

@@ -1,13 +1,9 @@
 import type { StreamRef } from '../../domain/event.ts'
-import { isMemoryEvent } from '../../domain/memory/events.ts'
-import { isSessionEvent } from '../../domain/session/events.ts'
-import { ChainWalker, EMPTY_HEAD } from '../../log/chain.ts'
+import { ChainWalker, EMPTY_HEAD, type Observation } from '../../log/chain.ts'
+import { otherCopy, UnknownEvents } from '../../log/findings.ts'
 import type { Finding, Progress, VerifyReport } from '../../ports/ledger.ts'
 import type { Sql } from './sql.ts'
 import { forked, type StreamHead, Streams } from './streams.ts'
-
-/** Lines that are read at once. */
-const PAGE = 5000
 
 /** Walks every stream's chain, as it stands in the table of events, and holds its end against what writers go by. */
 export async function verify(
@@ -23,10 +19,7 @@ export async function verify(
     const report = await walk(streams, stream, head)
     const where = `rutter.events of project ${projectId}, ${stream.kind} ${stream.id}`
     findings.push(...report.findings.map((finding) => ({ ...finding, stream, where })))
-    if (forked(stream) !== null) {
-      const message = 'the other copy of a record that forked; kept beside it'
-      findings.push({ stream, where, kind: 'forked', line: null, message, damage: false })
-    }
+    if (forked(stream) !== null) findings.push(otherCopy(stream, where))
     events += report.events
     onProgress?.({ done: i + 1, total: all.length })
   }
@@ -46,27 +39,19 @@ function mendInTables({ kind, damage }: Finding): Pick<Finding, 'mend'> {
 
 async function walk(streams: Streams, stream: StreamRef, known: StreamHead) {
   const walker = new ChainWalker(EMPTY_HEAD, { remember: true })
-  const findings: Omit<Finding, 'stream' | 'where'>[] = []
-  const unknown = new Map<string, number>()
+  const findings: Observation[] = []
+  const unknown = new UnknownEvents()
   let events = 0
-  for (let seq = 0, count = PAGE; count === PAGE; seq += count) {
-    const lines = await streams.lines(stream, seq, PAGE)
-    count = lines.length
+  for await (const lines of streams.pages(stream)) {
     for (const line of lines) {
       const { link, observation } = walker.next({ bytes: Buffer.from(line), offset: 0, terminated: true })
       if (observation !== undefined) findings.push(observation)
       if (link === undefined) continue
       events++
-      const { event, understood } = link
-      if (understood && !isSessionEvent(event) && !isMemoryEvent(event)) {
-        unknown.set(event.type, (unknown.get(event.type) ?? 0) + 1)
-      }
+      unknown.see(link)
     }
   }
-  for (const [type, times] of unknown) {
-    const message = `${times === 1 ? '1 event' : `${times} events`} of a type or shape that this Rutter does not know ("${type}"); kept and passed over`
-    findings.push({ kind: 'unknown_event', line: null, message, damage: false })
-  }
+  findings.push(...unknown.observations())
   const { seq, hash } = walker.head
   if (seq !== known.seq || hash !== known.hash) {
     const message = `its events end at ${seq}, and its writers go by ${known.seq}: rows were changed by somebody else`

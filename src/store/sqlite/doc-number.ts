@@ -1,3 +1,4 @@
+import { LENGTH_CLASSES, lengthClass, lengthOfClass } from '../../domain/memory/ranking.ts'
 import type { MatchKind } from '../../domain/memory/search-doc.ts'
 
 /*
@@ -9,8 +10,7 @@ import type { MatchKind } from '../../domain/memory/search-doc.ts'
 /** By its place here a kind is part of every document's number: a new kind goes to the end, and there is room for eight. */
 const KINDS: readonly MatchKind[] = ['decision', 'pattern', 'summary', 'session', 'task', 'error']
 
-const LENGTHS = 32
-const LENGTHS_AND_KINDS = LENGTHS * 8
+const LENGTHS_AND_KINDS = LENGTH_CLASSES * 8
 const COUNTER = 1024
 /** Numbers of one second: the second's first, and what comes up to this much after it. */
 export const SECOND = LENGTHS_AND_KINDS * COUNTER
@@ -27,16 +27,12 @@ export function firstNumber(at: string): number {
 export function nextNumber(first: number, last: number | null, kind: MatchKind, terms: number): number | null {
   const counter = last === null ? 0 : Math.floor((last - first) / LENGTHS_AND_KINDS) + 1
   if (counter >= COUNTER) return null
-  return first + counter * LENGTHS_AND_KINDS + KINDS.indexOf(kind) * LENGTHS + lengthClass(terms)
+  return first + counter * LENGTHS_AND_KINDS + KINDS.indexOf(kind) * LENGTH_CLASSES + lengthClass(terms)
 }
 
 /** About how many terms the document has: to the nearest half power of two, up to some forty thousand. */
 export function lengthOf(number: number): number {
-  return Math.round(2 ** (belowOf(number, LENGTHS) / 2))
-}
-
-function lengthClass(terms: number): number {
-  return Math.min(LENGTHS - 1, Math.round(2 * Math.log2(Math.max(1, terms))))
+  return lengthOfClass(belowOf(number, LENGTH_CLASSES))
 }
 
 /** The kinds as bits; every kind where none is asked for. */
@@ -45,11 +41,11 @@ export function kindMask(kinds: readonly MatchKind[] = KINDS): number {
 }
 
 export function isOfKind(number: number, mask: number): boolean {
-  return ((1 << Math.floor(belowOf(number, LENGTHS_AND_KINDS) / LENGTHS)) & mask) !== 0
+  return ((1 << Math.floor(belowOf(number, LENGTHS_AND_KINDS) / LENGTH_CLASSES)) & mask) !== 0
 }
 
 /** The same as a condition in SQL on the column `rowid`; its parameter is the mask. */
-export const IS_OF_KIND = `(1 << ((rowid >> ${Math.log2(LENGTHS)}) & 7)) & ?`
+export const IS_OF_KIND = `(1 << ((rowid >> ${Math.log2(LENGTH_CLASSES)}) & 7)) & ?`
 
 /** The rest after division, never negative: times before 1970 have negative numbers. */
 function belowOf(number: number, divisor: number): number {

@@ -1,7 +1,6 @@
 import { basename, join } from 'node:path'
 import type { StreamRef } from '../../domain/event.ts'
-import { type PurgeableText, withoutText } from '../../domain/memory/purged.ts'
-import { Refusal } from '../../domain/refusal.ts'
+import { type PurgeableText, runsWithText, withoutText } from '../../domain/memory/purged.ts'
 import { sessionStream } from '../../domain/session/projection.ts'
 import type { Disk } from '../../log/disk.ts'
 import { type BookLayout, isForkFile, streamOfFile } from '../../log/layout.ts'
@@ -30,7 +29,7 @@ const TRIES = 20
  */
 export function prepareToPurge(parts: TransactionParts, text: PurgeableText): void {
   const { streams } = parts
-  for (const stream of heldStreams(parts)) if (recordHas(parts, stream, text)) throw running(stream)
+  for (const stream of heldStreams(parts)) if (recordHas(parts, stream, text)) throw runsWithText(stream)
   const writer = streams.writer()
   if (writer !== undefined && recordHas(parts, writer.stream, text)) streams.dropWriter()
 }
@@ -43,14 +42,7 @@ function heldStreams({ leases }: TransactionParts): StreamRef[] {
 
 /** Nobody had a session when the purge of its record began; somebody may have gone on with it since. */
 function refuseHeld(parts: TransactionParts, { kind, id }: StreamRef): void {
-  if (heldStreams(parts).some((held) => held.kind === kind && held.id === id)) throw running({ kind, id })
-}
-
-function running({ id }: StreamRef): Refusal {
-  return new Refusal('session_locked', `Session ${id} runs, and its record has the text. Its record was not changed.`, {
-    hint: `Wait until it is over, or end it with: rutter stop ${id}. Then purge again.`,
-    details: { locked_by: id },
-  })
+  if (heldStreams(parts).some((held) => held.kind === kind && held.id === id)) throw runsWithText({ kind, id })
 }
 
 /**

@@ -1,14 +1,11 @@
 import type { StreamRef } from '../../domain/event.ts'
 import type { Change, TaskReport } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
-import type { TaskSync } from '../../domain/session/statistics.ts'
+import { type TaskSync, UNMATCHED_LISTED } from '../../domain/session/statistics.ts'
 import { mergeTask, TASK_STATUSES, type Task, type TaskStatus } from '../../domain/task.ts'
 import type { Heartbeat, SessionFilter } from '../../ports/ledger.ts'
 import type { Database } from './database.ts'
 import { SearchIndex } from './search-index.ts'
-
-/** Ids of unmatched tasks that are listed; the count beside them is always whole. */
-const UNMATCHED_LISTED = 20
 
 /** Every query on the projection, for one project. */
 export class Rows {

@@ -1,6 +1,7 @@
 import { stemmer } from 'stemmer'
 import {
   type Corpus,
+  candidatesFor,
   chooseTerms,
   rankDocuments,
   ranksOf,
@@ -32,10 +33,6 @@ export const SEARCH_SCHEMA = `
     PRIMARY KEY (project_id)
   ) WITHOUT ROWID;
   ${TERM_SCHEMA}`
-
-/** Documents looked at for each that is asked for: scope and freshness move one by some places, not by many. */
-const CANDIDATES_PER_MATCH = 3
-const CANDIDATES_LEAST = 15
 
 const terms = termsWith(stemmer)
 
@@ -140,7 +137,7 @@ export class SearchIndex {
     const chosen = chooseTerms(this.#terms.uses([...wanted].slice(0, SEARCH_COST.query_terms), projects))
 
     const mask = kindMask(kinds)
-    const enough = Math.max(CANDIDATES_LEAST, limit * CANDIDATES_PER_MATCH)
+    const enough = candidatesFor(limit)
     const ranked = [...scoreTexts(this.#terms.postings(chosen, projects), corpus)]
       .map(([key, score]) => ({ key, score }))
       .filter(({ key }) => isOfKind(key, mask))

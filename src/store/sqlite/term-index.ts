@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { StatementSync } from 'node:sqlite'
-import { type Posting, type ScoredTerm, SEARCH_COST, type TermUse } from '../../domain/memory/ranking.ts'
+import { type Posting, type ScoredTerm, SEARCH_COST, type TermUse, TITLE_WEIGHT } from '../../domain/memory/ranking.ts'
 import { IS_OF_KIND, lengthOf } from './doc-number.ts'
 
 /** What is needed of a `Database`. It is not imported, since its migrations import the schema from here. */
@@ -25,9 +25,6 @@ export const TERM_SCHEMA = `
     PRIMARY KEY (project_id, term)
   ) WITHOUT ROWID;
   `
-
-/** A term in the title says as much as so many in the text. */
-const TITLE_WEIGHT = 2
 
 /** What documents that come and go together change in the counts of one project's terms. */
 export class TermCounts {
