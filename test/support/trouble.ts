@@ -1,9 +1,10 @@
 import { inspect } from 'node:util'
 import { onTestFinished } from 'vitest'
 import { operations } from '../../src/app/operations/index.ts'
+import type { Actor } from '../../src/domain/event.ts'
 import type { Refusal } from '../../src/domain/refusal.ts'
 import { PostgresLedger, type PostgresLedgerOptions } from '../../src/store/postgres/ledger.ts'
-import { type TestContext, testClock, testContext, testMachine } from './book.ts'
+import { AGENT, type TestContext, testClock, testContext, testMachine } from './book.ts'
 import { sharedServer } from './postgres.ts'
 
 /** Bounds that a test can wait for. */
@@ -30,8 +31,8 @@ export interface Agent {
   call(name: string, input?: Record<string, unknown>): Promise<Record<string, unknown>>
 }
 
-export function agentOn(ledger: PostgresLedger, slot = 'default', clock = testClock()): Agent {
-  const context = testContext(ledger, clock, { slot })
+export function agentOn(ledger: PostgresLedger, slot = 'default', clock = testClock(), actor: Actor = AGENT): Agent {
+  const context = testContext(ledger, clock, { slot, actor })
   return {
     ledger,
     context,
@@ -84,4 +85,13 @@ export function printed(refusal: Refusal): string {
   for (let error: unknown = refusal; error instanceof Error; error = error.cause)
     chain.push(error, error.stack, error.message)
   return inspect([chain, refusal.body], { depth: 30, showHidden: true, maxStringLength: null })
+}
+
+/**
+ * True for a message to the server by which something is added to the log: lines in an array, with their quotes escaped, or one line
+ * between the hashes of the end as it was and as it is to be. A question for a line has no such hashes beside it.
+ */
+export function addsLines(message: Buffer): boolean {
+  if (message.includes('\\"type\\":\\"')) return true
+  return message.includes('"type":"') && (message.toString('latin1').match(/[0-9a-f]{64}/g)?.length ?? 0) > 2
 }

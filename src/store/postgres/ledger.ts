@@ -16,17 +16,18 @@ import type { Copyable, LogCopy } from '../../ports/log-copy.ts'
 import type { Processes } from '../../ports/processes.ts'
 import { bringUp, checkAccess, notByThisRole } from './access.ts'
 import { PostgresLogCopy } from './log-copy.ts'
-import { MemoryLocks } from './memory-locks.ts'
 import { standingOf } from './migrate.ts'
 import { type Pace, Pool, type PoolOptions } from './pool.ts'
 import { prepareToPurge, purge, SCRUBBED } from './purge.ts'
 import { ReadTransaction, type TransactionParts } from './read-transaction.ts'
 import { rebuild } from './rebuild.ts'
+import { RecalledSessions } from './recalled.ts'
 import { Renewals, Slots } from './slots.ts'
 import type { Sql } from './sql.ts'
 import { eventOf, Streams } from './streams.ts'
-import { type Flushed, isThere, WriteTransaction } from './transaction.ts'
+import type { WriteTransaction } from './transaction.ts'
 import { verify } from './verify.ts'
+import { carryOut } from './write-path.ts'
 
 export interface PostgresLedgerOptions extends PoolOptions {
   readonly project_id: string
@@ -58,8 +59,8 @@ export class PostgresLedger implements Ledger, Copyable {
     this.#pool = new Pool(options)
     this.#projects = options.projects
     const slots = { processes, ttlMs: lease_ttl_ms, renewals: this.#renewals }
-    this.#own = { project_id, place, slots, newId }
-    this.#global = { ...this.#own, project_id: GLOBAL_PROJECT }
+    this.#own = { project_id, place, slots, recalled: new RecalledSessions(), newId }
+    this.#global = { ...this.#own, project_id: GLOBAL_PROJECT, recalled: new RecalledSessions() }
   }
 
   async write<T>(work: (book: LedgerWriter) => Promise<T>): Promise<T> {
@@ -156,34 +157,11 @@ export class PostgresLedger implements Ledger, Copyable {
     await this.#pool.close()
   }
 
-  /** One transaction on some books. What was gathered goes out at its end, with a mark by which the first event is known again. */
   async #write<const Parts extends readonly TransactionParts[], T>(
     parts: Parts,
     work: (books: { readonly [Index in keyof Parts]: WriteTransaction }) => Promise<T>,
   ): Promise<T> {
-    // A second attempt begins with every lock that the first one was found to need.
-    const wanted = new Set<string>()
-    let tries = 0
-    const attempt = async (sql: Sql) => {
-      // Somebody else was first: this time what is read is locked, so that nobody can be again.
-      const isCautious = tries++ > 0
-      if (isCautious) sql.begin()
-      const locks = new MemoryLocks(sql, wanted)
-      if (parts.length > 1) await locks.take(parts.map(({ project_id }) => project_id))
-      const books = parts.map((of) => new WriteTransaction(sql, of, { locks, isCautious })) as {
-        [Index in keyof Parts]: WriteTransaction
-      }
-      const result = await work(books)
-      const flushed: Flushed[] = []
-      for (const book of books) flushed.push(await book.flush())
-      const [mark] = flushed.flatMap(({ marks }) => marks)
-      return {
-        result,
-        sent: Promise.all(flushed.map(({ sent }) => sent)),
-        happened: mark === undefined ? null : (asked: Sql) => isThere(asked, mark),
-      }
-    }
-    return await this.#call(() => this.#pool.write(attempt, { begins: 'when needed' }))
+    return await this.#call(() => carryOut(this.#pool, parts, work))
   }
 
   /** What can be done twice without harm. */

@@ -155,8 +155,8 @@ async function takeIn(
     if (said.learned.length > 0) learned.push({ stream, events: said.learned })
     sent.push(append(sql, project_id, piece))
     if (said.session === undefined) continue
-    if (after.seq === 0) begun.push({ session: said.session, changes: said.changes })
-    else sent.push(rows.carryOut(said.changes), rows.putSession(said.session))
+    if (after.seq === 0) begun.push({ session: said.session, seq: end.seq, changes: said.changes })
+    else sent.push(rows.carryOut(said.changes), rows.putSession(said.session, end.seq))
   }
   sent.push(putNew(sql, project_id, begun))
   sent.push(new Slots(sql, project_id, slots).raiseTokens(tokens))

@@ -20,9 +20,10 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (project_id, kind, id, seq)
   );
 
+  -- The state is as of event "as_of"; whoever reads it adds the events behind that.
   CREATE TABLE rutter.sessions (
     project_id ${TEXT}, session_id ${TEXT},
-    slot ${TEXT}, token bigint NOT NULL, status ${TEXT}, start_time ${TEXT}, state ${TEXT},
+    slot ${TEXT}, token bigint NOT NULL, status ${TEXT}, start_time ${TEXT}, state ${TEXT}, as_of bigint NOT NULL,
     PRIMARY KEY (project_id, session_id)
   );
   CREATE INDEX sessions_by_slot ON rutter.sessions (project_id, slot, token, start_time);

@@ -7,6 +7,8 @@ import { mergedReports, reportColumns } from './task-reports.ts'
 /** What the tables must have of a session. */
 export interface NewSession {
   readonly session: SessionState
+  /** The number of the last event. */
+  readonly seq: number
   readonly changes: readonly Change[]
 }
 
@@ -29,6 +31,7 @@ export async function putNew(sql: Sql, projectId: string, sessions: readonly New
       states.map(({ status }) => status),
       states.map(({ start_time }) => start_time),
       states.map((state) => JSON.stringify(state)),
+      sessions.map(({ seq }) => seq),
     ]),
     sql.run(PUT_REPORTS, [projectId, reports.map(({ session_id }) => session_id), ...reportColumns(reports)]),
     sql.run(PUT_REQUESTS, [
@@ -41,8 +44,8 @@ export async function putNew(sql: Sql, projectId: string, sessions: readonly New
 }
 
 const PUT_SESSIONS = `
-  INSERT INTO rutter.sessions (project_id, session_id, slot, token, status, start_time, state)
-  SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[])`
+  INSERT INTO rutter.sessions (project_id, session_id, slot, token, status, start_time, state, as_of)
+  SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::bigint[])`
 const PUT_REPORTS = `
   INSERT INTO rutter.task_reports
     (project_id, session_id, task_id, title, status, updated_at, completed, marked_done)

@@ -3,6 +3,7 @@ import type { TaskStatus } from '../../domain/task.ts'
 import type { LeaseStatus, LedgerReader, SessionFilter } from '../../ports/ledger.ts'
 import type { MemoryReader } from '../../ports/memory.ts'
 import { PostgresMemory } from './memory-reader.ts'
+import type { RecalledSessions } from './recalled.ts'
 import { Rows } from './rows.ts'
 import { Slots, type SlotsOn } from './slots.ts'
 import type { Sql } from './sql.ts'
@@ -14,6 +15,7 @@ export interface TransactionParts {
   /** Names this copy of the repository. */
   readonly place: string
   readonly slots: SlotsOn
+  readonly recalled: RecalledSessions
   readonly newId: () => string
 }
 

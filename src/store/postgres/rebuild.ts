@@ -41,10 +41,12 @@ export async function projectStream(
   const learned: MemoryEvent[] = []
   const changes: Change[] = []
   let session: SessionState | undefined
+  let seq = 0
   for await (const lines of streams.pages(stream)) {
     // One that a later version wrote is kept and passed over, as where the log is files.
     const events = lines.map(parseLine).flatMap((parsed) => (parsed.kind === 'event' ? [parsed.event] : []))
     learned.push(...events.filter(isMemoryEvent))
+    seq += lines.length
     const own = stream.kind === 'session' ? events.filter(isSessionEvent) : []
     if (own.length === 0 && session === undefined) continue
     const after = project(session, own, events.at(-1)?.at)
@@ -52,6 +54,6 @@ export async function projectStream(
     changes.push(...after.changes)
   }
   await rows.carryOut(changes)
-  if (session !== undefined) await rows.putSession(session)
+  if (session !== undefined) await rows.putSession(session, seq)
   await memory.take(stream, learned)
 }

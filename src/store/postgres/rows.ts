@@ -5,6 +5,7 @@ import { type TaskSync, UNMATCHED_LISTED } from '../../domain/session/statistics
 import { mergeTask, TASK_STATUSES, type Task, type TaskStatus } from '../../domain/task.ts'
 import type { Heartbeat, SessionFilter } from '../../ports/ledger.ts'
 import { SearchIndex } from './search-index.ts'
+import { STATE, stateOf } from './session-snapshot.ts'
 import { type Row, restored, type Sql, type Value } from './sql.ts'
 import { mergedReports, putReports, reportColumns } from './task-reports.ts'
 
@@ -21,11 +22,19 @@ export class Rows {
   }
 
   async session(id: string): Promise<SessionState | undefined> {
-    const row = await this.#sql.get('SELECT state FROM rutter.sessions WHERE project_id = $1 AND session_id = $2', [
-      this.#project,
-      id,
-    ])
+    const row = await this.#sql.get(
+      `SELECT ${STATE} FROM rutter.sessions AS s WHERE project_id = $1 AND session_id = $2`,
+      [this.#project, id],
+    )
     return row === undefined ? undefined : stateOf(row)
+  }
+
+  async slotOf(sessionId: string): Promise<string | undefined> {
+    const row = await this.#sql.get('SELECT slot FROM rutter.sessions WHERE project_id = $1 AND session_id = $2', [
+      this.#project,
+      sessionId,
+    ])
+    return row === undefined ? undefined : restored(row['slot'])
   }
 
   async sessions(filter: SessionFilter): Promise<SessionState[]> {
@@ -40,7 +49,7 @@ export class Rows {
     only('start_time <=', filter.until)
     only('session_id <', filter.before)
     const rows = await this.#sql.all(
-      `SELECT state FROM rutter.sessions WHERE ${wheres.join(' AND ')}
+      `SELECT ${STATE} FROM rutter.sessions AS s WHERE ${wheres.join(' AND ')}
        ORDER BY session_id DESC LIMIT $${values.push(filter.limit)}`,
       values,
     )
@@ -50,23 +59,25 @@ export class Rows {
   /** By token, not by time: the clock may have been set back between two sessions. */
   async lastSessionIn(slot: string): Promise<SessionState | undefined> {
     const row = await this.#sql.get(
-      `SELECT state FROM rutter.sessions WHERE project_id = $1 AND slot = $2
+      `SELECT ${STATE} FROM rutter.sessions AS s WHERE project_id = $1 AND slot = $2
        ORDER BY token DESC, start_time DESC LIMIT 1`,
       [this.#project, slot],
     )
     return row === undefined ? undefined : stateOf(row)
   }
 
-  async putSession(state: SessionState): Promise<void> {
+  /** Keeps the state of a session, as of its event with the number `asOf`. */
+  async putSession(state: SessionState, asOf: number): Promise<void> {
     await this.#sql.run(
-      `INSERT INTO rutter.sessions (project_id, session_id, slot, token, status, start_time, state)
-       VALUES ($1, $2, $3, $4, $5, $6, $7)
+      `INSERT INTO rutter.sessions (project_id, session_id, slot, token, status, start_time, state, as_of)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
        ON CONFLICT (project_id, session_id) DO UPDATE SET slot = excluded.slot, token = excluded.token,
-         status = excluded.status, start_time = excluded.start_time, state = excluded.state`,
+         status = excluded.status, start_time = excluded.start_time, state = excluded.state, as_of = excluded.as_of`,
       [
         this.#project,
         ...[state.session_id, state.slot, state.token, state.status, state.start_time],
         JSON.stringify(state),
+        asOf,
       ],
     )
   }
@@ -207,10 +218,6 @@ export class Rows {
 const PUT_REPORTS = putReports(4, 'WHERE $2::text IS NULL')
 
 const PROJECTED = ['sessions', 'task_reports', 'turn_requests'] as const
-
-export function stateOf(row: Row): SessionState {
-  return JSON.parse(restored(row['state'])) as SessionState
-}
 
 export function beatOf(row: Row): Heartbeat {
   return {

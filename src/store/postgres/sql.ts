@@ -19,8 +19,9 @@ export class Sql {
   readonly #silenceMs: number
   /** What made the server give the transaction up. */
   #failed: unknown
-  /** Why nothing more may be sent. */
-  #over: unknown
+  /** Why no transaction could be begun. */
+  #notBegun: unknown
+  #isOver = false
   #begun: Promise<unknown> | null = null
 
   /** `prepares` is false where a pooler hands each transaction to another server process, which knows no statement of ours. */
@@ -57,7 +58,7 @@ export class Sql {
       void this.#client.query(this.#asked({ text: this.#begin }), (error: Error | null | undefined) => {
         if (error === null || error === undefined) return resolve()
         this.#failed ??= error
-        this.#over ??= error
+        this.#notBegun = error
         reject(error)
       })
     })
@@ -85,14 +86,12 @@ export class Sql {
 
   /** From here on nothing is sent: it would be done by itself, and stand whatever becomes of the rest, or in another's transaction. */
   end(): void {
-    this.#over ??= new Error('A statement came after the end of its transaction')
+    this.#isOver = true
   }
 
   #check(text: string): void {
-    if (this.#over === undefined) return
-    throw this.#over instanceof Error && this.#over !== this.#failed
-      ? new Error(`${this.#over.message}: ${text.slice(0, 80)}`)
-      : this.#over
+    if (this.#notBegun !== undefined) throw this.#notBegun
+    if (this.#isOver) throw new Error(`A statement came after the end of its transaction: ${text.slice(0, 80)}`)
   }
 
   #asked<T extends object>(config: T): T & { query_timeout?: number } {

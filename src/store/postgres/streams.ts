@@ -201,11 +201,11 @@ const BEGIN_STREAM = `
       WHERE streams.seq = 0 AND streams.fence = $7
     RETURNING 1
   ) ${ADDED}`
-/** Moves the end of a stream on, as `head`, where it still is as it was seen; with the names of its parameters. */
-export function headMoved(fence: `$${number}`): string {
+/** Moves the end of a stream on, as `head`, where it still is as it was seen; with the name of a parameter, and what must hold besides. */
+export function headMoved(fence: `$${number}`, besides = ''): string {
   return `
   UPDATE rutter.streams SET seq = $4, hash = $5
-  WHERE project_id = $1 AND kind = $2 AND id = $3 AND seq = $7 AND hash = $8 AND fence = ${fence} RETURNING 1`
+  WHERE project_id = $1 AND kind = $2 AND id = $3 AND seq = $7 AND hash = $8 AND fence = ${fence}${besides} RETURNING 1`
 }
 const ADD_TO_STREAM = `WITH head AS (${headMoved('$9')}) ${ADDED}`
 /** Whoever read the stream before this can no longer add to it, nor begin it. */

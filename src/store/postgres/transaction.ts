@@ -1,51 +1,22 @@
 import type { Actor, NewEvent, StreamRef } from '../../domain/event.ts'
 import type { Lease } from '../../domain/lease.ts'
-import { isMemoryEvent, type MemoryEvent } from '../../domain/memory/events.ts'
+import { isMemoryEvent } from '../../domain/memory/events.ts'
 import { memoryStream } from '../../domain/memory/projection.ts'
 import { isSessionEvent } from '../../domain/session/events.ts'
-import { type Change, project, sessionStream } from '../../domain/session/projection.ts'
+import { project, sessionStream } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
 import { encodeStep } from '../../log/record.ts'
 import type { Heartbeat, LeaseStatus, LedgerWriter } from '../../ports/ledger.ts'
 import type { MemoryLocks } from './memory-locks.ts'
 import { MemoryProjection } from './memory-projection.ts'
 import { ReadTransaction, type TransactionParts } from './read-transaction.ts'
+import { type Recalled, Recollection } from './recalled.ts'
+import { isDue } from './session-snapshot.ts'
 import { sessionBefore, writeStep } from './session-step.ts'
 import type { Sql } from './sql.ts'
-import { eventOf, type SeenHead, type StreamHead, Streams } from './streams.ts'
-import { mergedReports, reportColumns } from './task-reports.ts'
-
-/** A stream that this transaction touched: where it stood, and what is to be added. */
-interface TouchedStream {
-  readonly stream: StreamRef
-  readonly before: SeenHead
-  after: StreamHead
-  session: SessionState | undefined
-  /** Time of the last event; empty where none is known. */
-  lastAt: string
-  readonly lines: string[]
-  readonly changes: Change[]
-  readonly learned: MemoryEvent[]
-}
-
-/** A line by which a write is known again: it has a UUID in it. */
-export interface Mark {
-  readonly project_id: string
-  readonly stream: StreamRef
-  readonly seq: number
-  readonly line: string
-}
-
-/** What a write sent at its end: marks of what is new, and the answers that are still to come. */
-export interface Flushed {
-  readonly marks: readonly Mark[]
-  readonly sent: Promise<unknown>
-}
-
-/** True where the write that a mark is of was committed; one that is still on its way is waited for. */
-export async function isThere(sql: Sql, { project_id, stream, seq, line }: Mark): Promise<boolean> {
-  return await new Streams(sql, project_id).has(stream, seq, line)
-}
+import { eventOf, type StreamHead } from './streams.ts'
+import { mergedReports } from './task-reports.ts'
+import { type Flushed, isUsual, type TouchedStream } from './touched.ts'
 
 /**
  * A write. Events are gathered while the caller decides, and go out together in `flush`; each stream is added to only where it still
@@ -54,6 +25,7 @@ export async function isThere(sql: Sql, { project_id, stream, seq, line }: Mark)
  */
 export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   readonly #touched = new Map<string, Promise<TouchedStream>>()
+  readonly #recollection: Recollection
   readonly #locks: MemoryLocks
   readonly #isCautious: boolean
   /** What goes with the flush and waits for nobody's answer. */
@@ -65,6 +37,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   /** A cautious one locks what it reads, in the order slot, stream: somebody else was first the last time. */
   constructor(sql: Sql, parts: TransactionParts, { locks, isCautious }: { locks: MemoryLocks; isCautious: boolean }) {
     super(sql, parts, (projectIds) => locks.take(projectIds))
+    this.#recollection = new Recollection(sql, parts.project_id, parts.recalled)
     this.#locks = locks
     this.#isCautious = isCautious
   }
@@ -106,13 +79,21 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   }
 
   async grant(slot: string, sessionId: string): Promise<Lease> {
-    this.judged.delete(slot)
+    await this.#changeSlot(slot)
     return await this.slots.grant(slot, sessionId)
   }
 
   async release(slot: string): Promise<void> {
-    this.judged.delete(slot)
+    await this.#changeSlot(slot)
     await this.slots.release(slot)
+  }
+
+  /** What was decided until now was by the slot as it was, so that is asked before it changes. */
+  async #changeSlot(slot: string): Promise<void> {
+    this.judged.delete(slot)
+    if (this.#recollection.taken === 0) return
+    this.sql.begin()
+    await this.confirm()
   }
 
   override async heartbeat(sessionId: string): Promise<Heartbeat | undefined> {
@@ -121,6 +102,8 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
 
   async putHeartbeat(sessionId: string, heartbeat: Heartbeat): Promise<void> {
     this.#beats.set(sessionId, heartbeat)
+    // Until when a lease runs is told with a heartbeat, and what is remembered may have been renewed since.
+    for (const [slot, status] of this.judged) if (status?.lease.session_id === sessionId) this.judged.delete(slot)
     this.#pending.push(() => this.slots.renew(sessionId))
     this.#pending.push(() => this.rows.putHeartbeat(sessionId, heartbeat))
   }
@@ -132,6 +115,24 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   /** Renews every lease that this process holds. */
   async renewAll(): Promise<void> {
     await this.slots.renewAll()
+  }
+
+  /**
+   * Fails as a conflict where a session that was taken from memory is not as it was remembered. To be asked before anybody is told
+   * anything on the strength of it; a step that is written asks by itself.
+   */
+  async confirm(): Promise<void> {
+    await this.#recollection.confirm()
+  }
+
+  /** Remembers what was written, once it is committed. */
+  async remember(): Promise<void> {
+    for (const { stream, before, after, session, asOf } of await Promise.all(this.#touched.values())) {
+      if (stream.kind !== 'session') continue
+      const lease = session === undefined ? undefined : this.judged.get(session.slot)
+      const head = { ...after, fence: before.fence }
+      this.parts.recalled.keep(stream.id, { head, session, as_of: asOf, beat: this.#beats.get(stream.id), lease })
+    }
   }
 
   /** Sends everything that was gathered. */
@@ -146,29 +147,37 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     }))
     const [only, ...others] = written
     const isStep = only !== undefined && others.length === 0 && this.#pending.length === 0 && isUsual(only)
-    const sent = isStep && !this.sql.isInTransaction ? [this.#step(only)] : await this.#sendAll(written)
+    const isAlone = isStep && !this.sql.isInTransaction && touched.every((one) => one === only || one.recalled === null)
+    const sent = isAlone ? [this.#step(only)] : await this.#sendAll(written)
     const all = Promise.all(sent)
     // Whoever awaits it is told; until then a failure is nobody's.
     all.catch(() => {})
     return { marks, sent: all }
   }
 
-  #step({ stream, before, after, lines, changes, session }: TouchedStream): Promise<void> {
-    if (session === undefined) throw new Error(`Session ${stream.id} goes on without having begun.`)
+  #step(touched: TouchedStream): Promise<void> {
+    const { stream, before, recalled, after, lines, changes, stood, session } = touched
+    if (stood === undefined || session === undefined)
+      throw new Error(`Session ${stream.id} goes on without having begun.`)
+    const snapshot = isDue(stood, session, touched.asOf, after.seq) ? session : null
+    if (snapshot !== null) touched.asOf = after.seq
     const request_ids = changes.flatMap((change) => (change.table === 'turn_requests' ? [change.request_id] : []))
-    const reports = reportColumns(mergedReports(changes))
-    return writeStep(this.sql, this.project_id, { before, after, lines, state: session, reports, request_ids })
+    const parts = { before, recalled, after, lines, snapshot, reports: mergedReports(changes), request_ids }
+    return writeStep(this.sql, this.project_id, { session_id: stream.id, ...parts })
   }
 
   async #sendAll(written: readonly TouchedStream[]): Promise<Promise<void>[]> {
-    if (written.length === 0 && this.#pending.length === 0) return []
+    if (written.length === 0 && this.#pending.length === 0) return [this.confirm()]
     await this.#locks.take(written.flatMap(({ learned }) => learned.map(({ data }) => data.project_id)))
     this.sql.begin()
     // The slot's row before the stream's, as whoever clears a slot has them: two who need both never wait for each other in a circle.
-    const sent = this.#pending.map((send) => send())
-    for (const { stream, before, after, lines, changes, session } of written) {
+    const sent = [this.confirm(), ...this.#pending.map((send) => send())]
+    for (const touched of written) {
+      const { stream, before, after, lines, changes, session } = touched
       sent.push(this.streams.append(stream, before, after, lines))
-      if (session !== undefined) sent.push(this.rows.carryOut(changes), this.rows.putSession(session))
+      if (session === undefined) continue
+      sent.push(this.rows.carryOut(changes), this.rows.putSession(session, after.seq))
+      touched.asOf = after.seq
     }
     // Where the connection is lost while what was learned is taken in, these fail too, and nobody is there to be told.
     for (const one of sent) one.catch(() => {})
@@ -188,22 +197,33 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   }
 
   async #open(stream: StreamRef): Promise<TouchedStream> {
-    const fresh = { lines: [], changes: [], learned: [] }
+    const fresh = { recalled: null, lines: [], changes: [], learned: [] }
     if (this.#isCautious) await this.#lock(stream)
     if (stream.kind === 'session') {
-      const { head, session, beat, row } = await sessionBefore(this.sql, this.project_id, stream.id)
+      const recalled = this.#isCautious ? undefined : this.#recollection.take(stream.id)
+      if (recalled !== undefined) return this.#recall(stream, recalled)
+      const { head, session, as_of, beat, row } = await sessionBefore(this.sql, this.project_id, stream.id)
       const leased = this.slots.statusIn(row)
       if (leased !== undefined && !this.judged.has(leased.slot)) this.judged.set(leased.slot, leased.status)
       if (!this.#beats.has(stream.id)) this.#beats.set(stream.id, beat)
-      return { stream, before: head, after: head, session, lastAt: '', ...fresh }
+      return { stream, before: head, after: head, session, stood: session, asOf: as_of, lastAt: '', ...fresh }
     }
     const before = await this.streams.head(stream)
-    return { stream, before, after: before, session: undefined, lastAt: await this.#lastAt(stream, before), ...fresh }
+    const lastAt = await this.#lastAt(stream, before)
+    return { stream, before, after: before, session: undefined, stood: undefined, asOf: 0, lastAt, ...fresh }
+  }
+
+  #recall(stream: StreamRef, recalled: Recalled): TouchedStream {
+    const { head, session, as_of, beat, lease } = recalled
+    if (!this.judged.has(session.slot)) this.judged.set(session.slot, lease)
+    if (!this.#beats.has(stream.id)) this.#beats.set(stream.id, beat)
+    const standing = { stream, before: head, after: head, session, stood: session, asOf: as_of, lastAt: '' }
+    return { ...standing, recalled, lines: [], changes: [], learned: [] }
   }
 
   async #lock(stream: StreamRef): Promise<void> {
-    const known = stream.kind === 'session' ? await this.rows.session(stream.id) : undefined
-    if (known !== undefined) await this.slots.lock(known.slot)
+    const slot = stream.kind === 'session' ? await this.rows.slotOf(stream.id) : undefined
+    if (slot !== undefined) await this.slots.lock(slot)
     await this.streams.lock(stream)
   }
 
@@ -211,10 +231,4 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     const [line] = head.seq === 0 ? [] : await this.streams.lines(stream, head.seq - 1, 1)
     return line === undefined ? '' : (eventOf(line)?.at ?? '')
   }
-}
-
-/** A session that has begun and goes on, without anything that others compare or search. */
-function isUsual({ stream, before, changes, learned }: TouchedStream): boolean {
-  const isSearched = changes.some(({ table }) => table === 'search_docs')
-  return stream.kind === 'session' && before.seq > 0 && learned.length === 0 && !isSearched
 }

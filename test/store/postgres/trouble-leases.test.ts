@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { refusalOf, testClock, testMachine } from '../../support/book.ts'
 import { sharedServer } from '../../support/postgres.ts'
 import { tcpProxy } from '../../support/tcp-proxy.ts'
-import { agentOn, IMPATIENT, ledgerOn, preparedDatabase } from '../../support/trouble.ts'
+import { addsLines, agentOn, IMPATIENT, ledgerOn, preparedDatabase } from '../../support/trouble.ts'
 
 void sharedServer()
 
@@ -112,7 +112,7 @@ test('a call that was under way when its slot was taken over writes nothing afte
   const proxy = await tcpProxy(server.port)
   const slow = open('slow', { url: proxy.url(tcp) })
   const { session_id } = await slow.call('session_initialize', { session_type: 'manual' })
-  proxy.arm((message) => message.includes('\\"type\\":\\"'), 'hold')
+  proxy.arm(addsLines, 'hold')
   const call = refusalOf(slow.call('session_increment_completed', {}).finally(() => {}))
   proxy.atOnce(() => proxy.close())
   expect((await call).code).toBe('store_unavailable')

@@ -1,0 +1,44 @@
+import type { StreamRef } from '../../domain/event.ts'
+import type { MemoryEvent } from '../../domain/memory/events.ts'
+import type { Change } from '../../domain/session/projection.ts'
+import type { SessionState } from '../../domain/session/state.ts'
+import type { Recalled } from './recalled.ts'
+import type { SeenHead, StreamHead } from './streams.ts'
+
+/** A stream that this transaction touched: where it stood, and what is to be added. */
+export interface TouchedStream {
+  readonly stream: StreamRef
+  readonly before: SeenHead
+  /** What it was taken from where it was not read. */
+  readonly recalled: Recalled | null
+  after: StreamHead
+  session: SessionState | undefined
+  /** The session as it stood before, and the event that its kept state is of. */
+  readonly stood: SessionState | undefined
+  asOf: number
+  /** Time of the last event; empty where none is known. */
+  lastAt: string
+  readonly lines: string[]
+  readonly changes: Change[]
+  readonly learned: MemoryEvent[]
+}
+
+/** A line by which a write is known again: it has a UUID in it. */
+export interface Mark {
+  readonly project_id: string
+  readonly stream: StreamRef
+  readonly seq: number
+  readonly line: string
+}
+
+/** What a write sent at its end: marks of what is new, and the answers that are still to come. */
+export interface Flushed {
+  readonly marks: readonly Mark[]
+  readonly sent: Promise<unknown>
+}
+
+/** A session that has begun and goes on, without anything that others compare or search. */
+export function isUsual({ stream, before, changes, learned }: TouchedStream): boolean {
+  const isSearched = changes.some(({ table }) => table === 'search_docs')
+  return stream.kind === 'session' && before.seq > 0 && learned.length === 0 && !isSearched
+}

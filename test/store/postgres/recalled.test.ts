@@ -1,0 +1,128 @@
+import fc from 'fast-check'
+import pg from 'pg'
+import { expect, test, vi } from 'vitest'
+import { refusalOf, testClock } from '../../support/book.ts'
+import { sharedServer } from '../../support/postgres.ts'
+import { agentOn, ledgerOn, preparedDatabase, startedAgent } from '../../support/trouble.ts'
+
+void sharedServer()
+
+const FAILED = { outcome: 'failed', error: { message: 'no' } }
+
+/** An agent that has called once since it began its session, so that its process knows how it left it, and another process. */
+async function setUp() {
+  const database = await preparedDatabase()
+  const agent = await startedAgent(database.url)
+  await agent.call('session_increment_completed')
+  const other = agentOn(ledgerOn(database.url), 'elsewhere')
+  const { session_id } = agent
+  const otherCalls = (name: string, input = {}) => other.call(name, { session_id, ...input })
+  const operator = agentOn(ledgerOn(database.url), 'operators', testClock(), { kind: 'operator', name: 'Anna' })
+  return { ...database, agent, session_id, otherCalls, operator }
+}
+
+/** Statements that go to the server while something is done. */
+async function statementsOf(work: () => Promise<unknown>): Promise<string[]> {
+  const spy = vi.spyOn(pg.Client.prototype, 'query')
+  try {
+    await work()
+    return spy.mock.calls.map(([asked]) => String((asked as { text?: string }).text ?? asked))
+  } finally {
+    spy.mockRestore()
+  }
+}
+
+test('a call after the first is one statement, that decides by what this process remembers and asks whether it still is so', async () => {
+  const { agent } = await setUp()
+  const statements = await statementsOf(() => agent.call('session_update', { current_task_id: 'a' }))
+  expect(statements).toHaveLength(1)
+  expect(statements[0]).toMatch(/UPDATE rutter\.streams/)
+})
+
+test('an answer counts what another process recorded meanwhile', async () => {
+  const { agent, otherCalls } = await setUp()
+  await otherCalls('session_increment_completed')
+  expect(await agent.call('session_increment_completed')).toMatchObject({ tasks_completed: 3 })
+})
+
+test('an answer tells of a heartbeat that another process sent, which is in no record', async () => {
+  const { agent, otherCalls } = await setUp()
+  await otherCalls('steering_heartbeat', { status: 'elsewhere', next_action: 'look there' })
+  expect(await agent.call('session_update', { current_task_id: 'a' })).toMatchObject({ next_action: 'look there' })
+})
+
+test('a heartbeat tells until when the lease runs as it was renewed since', async () => {
+  const { agent, rows, project_id, session_id } = await setUp()
+  await rows(`UPDATE rutter.slots SET renewed_at = '2100-01-01T00:00:00Z' WHERE project_id = '${project_id}'`)
+  const beat = await agent.call('steering_heartbeat', { session_id, status: 'working' })
+  expect(beat).toMatchObject({ lease_expires_at: '2100-01-01T00:01:00.000Z' })
+})
+
+test('a call is not refused for what was so when this process looked last', async () => {
+  const { agent, session_id, operator } = await setUp()
+  for (let i = 0; i < 4; i++) await agent.call('session_record_failure', FAILED)
+  expect((await refusalOf(agent.call('session_update', { current_task_id: 'a' }))).code).toBe('circuit_open')
+  await operator.call('session_update', { session_id, status: 'running' })
+  await agent.call('session_update', { current_task_id: 'a' })
+})
+
+test('a call is refused for what became so since this process looked last', async () => {
+  const { agent, operator, session_id } = await setUp()
+  await operator.call('session_update', { session_id, status: 'stopped' })
+  expect((await refusalOf(agent.call('session_increment_completed'))).code).toBe('session_stopped')
+  expect(await operator.call('session_get_state', { session_id })).toMatchObject({ tasks_completed: 1 })
+})
+
+test('a lease that ran out while nobody called is taken again, with a token of its own', async () => {
+  const { agent, rows, project_id } = await setUp()
+  await rows(`UPDATE rutter.slots SET renewed_at = renewed_at - interval '1 hour' WHERE project_id = '${project_id}'`)
+  await agent.call('session_increment_completed')
+  const [slot] = await rows(`SELECT token FROM rutter.slots WHERE project_id = '${project_id}'`)
+  expect(Number(slot?.['token'])).toBe(2)
+})
+
+test('a session whose record was computed anew meanwhile goes on where it stood', async () => {
+  const { agent, truth } = await setUp()
+  await truth.rebuild()
+  expect(await agent.call('session_increment_completed')).toMatchObject({ tasks_completed: 2 })
+})
+
+test('calls of one process that are under way together are each counted', async () => {
+  const { agent } = await setUp()
+  await Promise.all(Array.from({ length: 6 }, () => agent.call('session_increment_completed')))
+  expect(await agent.call('session_increment_completed')).toMatchObject({ tasks_completed: 8 })
+})
+
+const CALLS = [
+  ['session_increment_completed', {}],
+  ['session_update', { current_task_id: 'a' }],
+  ['session_update', { current_task_id: 'b' }],
+  ['session_record_failure', FAILED],
+  ['steering_heartbeat', { status: 'working', next_action: 'x' }],
+  ['steering_heartbeat', { status: 'working', next_action: 'y' }],
+  ['task_mark_done', { task_id: 'a' }],
+  ['session_get_state', {}],
+] as const
+
+test('whichever process calls in whatever order, each answer is as a process that remembers nothing would give it', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(fc.nat(1), fc.constantFrom(...CALLS)), { minLength: 2, maxLength: 12 }),
+      async (calls) => {
+        const { agent, otherCalls, truth, session_id } = await setUp()
+        const reader = agentOn(truth)
+        for (const [who, [name, input]] of calls) {
+          const answer = await (who === 0 ? agent.call(name, { session_id, ...input }) : otherCalls(name, input)).catch(
+            (error) => error.code,
+          )
+          const now = await reader.call('session_get_state', { session_id })
+          if (typeof answer === 'string') continue
+          for (const field of Object.keys(now)) {
+            if (field in answer) expect([field, answer[field]]).toEqual([field, now[field]])
+          }
+        }
+      },
+    ),
+    { numRuns: 15 },
+  )
+})
