@@ -83,6 +83,16 @@ export interface Cursor {
   readonly position: number
 }
 
+/** Why whoever watches is woken: something may have been recorded, or nothing was seen for as long as they wait at most. */
+export type WatchNews = 'stirred' | 'quiet'
+
+export interface WatchOptions {
+  /** Ends it, at once. */
+  readonly signal: AbortSignal
+  /** The longest that may pass without a word, milliseconds. */
+  readonly at_most_ms: number
+}
+
 /** Something in a record that is not as it should be. */
 export interface Finding {
   /** `null` where the finding is about the store and no stream. */
@@ -156,6 +166,14 @@ export interface Ledger {
   renewLeases(): Promise<void>
   /** The events of a stream after a cursor, from the log itself, in pages; an empty page means that there are no more yet. */
   history(stream: StreamRef, after?: Cursor): Promise<{ events: RecordedEvent[]; cursor: Cursor }>
+  /**
+   * Wakes whoever follows some streams, those among them that do not exist yet: as it begins, each time that one of them may have gone
+   * on, and after `at_most_ms` anyway. That is a hint; what is new is what `history` gives after a cursor, so a wake-up too many costs a
+   * look, and one too few the time to the next. No write waits for it or pays for it, and any number of watches share the looks of
+   * their process. It ends with `signal`, and when the ledger is closed. Of a store that is away it says nothing: whoever is woken
+   * meets that where they read.
+   */
+  watch(streams: readonly StreamRef[], options: WatchOptions): AsyncGenerator<WatchNews>
   /** Checks every stream's chain against itself and against what the store knows of it. */
   verify(onProgress?: (progress: Progress) => void): Promise<VerifyReport>
   /** Throws the projection away and computes it again from the log. Leases and heartbeats stay. */

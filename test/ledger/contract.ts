@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { NewEvent, RecordedEvent, StreamRef } from '../../src/domain/event.ts'
 import { Refusal } from '../../src/domain/refusal.ts'
 import { sessionStream } from '../../src/domain/session/projection.ts'
@@ -530,6 +531,124 @@ export function ledgerContract(name: string, makeLedger: MakeLedger): void {
       await ledger.write((book) => book.putHeartbeat('s-1', BEAT))
       expect(await other.read((book) => book.heartbeat('s-1'))).toEqual(BEAT)
       expect(await wholeHistory(ledger, sessionStream('s-1'))).toHaveLength(2)
+    })
+  })
+
+  describe(`${name}: watching`, () => {
+    /** Begins to watch; what it is woken for comes one by one. */
+    const watching = (ledger: Ledger, ids: readonly string[], at_most_ms = 60_000) => {
+      const stop = new AbortController()
+      onTestFinished(() => stop.abort())
+      const watch = ledger.watch(ids.map(sessionStream), { signal: stop.signal, at_most_ms })
+      const news = async () => {
+        const { value, done } = await watch.next()
+        return done === true ? 'over' : value
+      }
+      /** Its first look may take longer than a short wait. */
+      const begun = async () => {
+        while ((await news()) === 'quiet');
+      }
+      return { stop, watch, news, begun }
+    }
+
+    test('wakes as it begins, and whenever another process adds to a stream, long before it would anyway', async () => {
+      const { open } = setUp()
+      const [ledger, other] = [await open(), await open()]
+      await other.write((book) => start(book, 's-1'))
+      const { news } = watching(ledger, ['s-1'])
+      expect(await news()).toBe('stirred')
+      for (const step of [added('t-1'), turn('r-1'), started('t-1')]) {
+        const woken = news()
+        await other.write((book) => append(book, 's-1', [step]))
+        expect(await woken).toBe('stirred')
+        expect((await wholeHistory(ledger, sessionStream('s-1'))).at(-1)?.type).toBe(step.type)
+      }
+    })
+
+    test('tells what was added while nobody waited, as often as that was', async () => {
+      const { open } = setUp()
+      const [ledger, other] = [await open(), await open()]
+      await other.write((book) => start(book, 's-1'))
+      const { news } = watching(ledger, ['s-1'])
+      expect(await news()).toBe('stirred')
+      await other.write((book) => append(book, 's-1', [added('t-1')]))
+      await other.write((book) => append(book, 's-1', [added('t-2')]))
+      expect(await news()).toBe('stirred')
+    })
+
+    test('wakes for any of many streams, for one that is yet to begin, and for no other', async () => {
+      const { open } = setUp()
+      const [ledger, other] = [await open(), await open()]
+      await other.write((book) => start(book, 's-1'))
+      await other.write((book) => start(book, 's-2', 'two'))
+      const { news } = watching(ledger, ['s-2', 's-3', '../odd'])
+      const quiet = watching(ledger, ['s-3'], 400)
+      expect(await news()).toBe('stirred')
+      await quiet.begun()
+      const silence = quiet.news()
+      await other.write((book) => append(book, 's-1', [added('t-1')]))
+      await other.write((book) => append(book, 's-2', [added('t-2')]))
+      expect(await news()).toBe('stirred')
+      expect(await silence).toBe('quiet')
+      await other.write((book) => start(book, 's-3', 'three'))
+      expect(await news()).toBe('stirred')
+    })
+
+    test('is silent for no longer than was asked, over and over', async () => {
+      const { open } = setUp()
+      const { news, begun } = watching(await open(), ['s-1'], 20)
+      await begun()
+      expect([await news(), await news(), await news()]).toEqual(['quiet', 'quiet', 'quiet'])
+    })
+
+    test('ends at once when it is told to: before it began, while it waits, and while nobody does', async () => {
+      const { open } = setUp()
+      const ledger = await open()
+      const before = watching(ledger, ['s-1'])
+      before.stop.abort()
+      expect(await before.news()).toBe('over')
+      const waiting = watching(ledger, ['s-1'])
+      const idle = watching(ledger, ['s-1'])
+      for (const { news } of [waiting, idle]) expect(await news()).toBe('stirred')
+      const woken = waiting.news()
+      for (const { stop } of [waiting, idle]) stop.abort()
+      expect(await woken).toBe('over')
+      expect([await waiting.news(), await idle.news()]).toEqual(['over', 'over'])
+    })
+
+    test('ends with the ledger, and when whoever follows has enough', async () => {
+      const { open } = setUp()
+      const ledger = await open()
+      const [enough, more] = [watching(ledger, ['s-1']), watching(ledger, ['s-1'])]
+      for (const { news } of [enough, more]) expect(await news()).toBe('stirred')
+      await enough.watch.return(undefined)
+      expect(await enough.news()).toBe('over')
+      const woken = more.news()
+      await ledger.close()
+      expect(await woken).toBe('over')
+    })
+
+    test('leads a reader by sequence number to every event once, however its reads and the writes fall together', async () => {
+      const { open } = setUp()
+      const [ledger, other] = [await open(), await open()]
+      await other.write((book) => start(book, 's-1'))
+      const { watch, stop } = watching(ledger, ['s-1'])
+      const [seqs, last]: [number[], number] = [[], 42]
+      let cursor: Cursor | undefined
+      const reading = (async () => {
+        for await (const _news of watch) {
+          const page = await ledger.history(sessionStream('s-1'), cursor)
+          cursor = page.cursor
+          seqs.push(...page.events.map(({ seq }) => seq))
+          if (seqs.length >= last) stop.abort()
+        }
+      })()
+      for (let i = 3; i <= last; i++) {
+        await other.write((book) => append(book, 's-1', [added(`t-${i}`)]))
+        if (i % 10 === 0) await sleep(30)
+      }
+      await reading
+      expect(seqs).toEqual(Array.from({ length: last }, (_, i) => i + 1))
     })
   })
 

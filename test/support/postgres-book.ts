@@ -153,7 +153,10 @@ function ledgerIn(
       return await (ledger[name] as (...given: unknown[]) => Promise<unknown>).apply(ledger, given)
     }
   const methods = Object.fromEntries(ASKED.map((name) => [name, method(name)]))
-  return { project_id, place, repairs: () => [], ...methods } as Partial<Ledger> as Ledger
+  const watch: Ledger['watch'] = async function* (...given) {
+    yield* (await opened).watch(...given)
+  }
+  return { project_id, place, repairs: () => [], watch, ...methods } as Partial<Ledger> as Ledger
 }
 
 /** What is answered by a promise anyway. */

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { RecordedEvent } from '../../domain/event.ts'
 import { isMemoryEvent } from '../../domain/memory/events.ts'
 import { sessionStream } from '../../domain/session/projection.ts'
@@ -7,8 +6,8 @@ import type { Context } from '../context.ts'
 import { withoutForgotten } from '../memory/learned.ts'
 import { existing } from '../resolve.ts'
 
-/** How often a session that is followed is looked at, milliseconds. Reading nothing new costs one look at a file. */
-const POLL_MS = 250
+/** A session is read so often whether or not anything was seen to happen, milliseconds: the price of a wake-up that was lost. */
+const LONGEST_MS = 10_000
 
 export interface FollowOptions {
   readonly session_id: string
@@ -28,21 +27,27 @@ export async function* follow(context: Context, options: FollowOptions): AsyncGe
   const earlier: RecordedEvent[] = []
   let cursor: Cursor | undefined
   let isOver = false
-  for (;;) {
-    const page = await ledger.history(stream, cursor)
-    if (page.events.length === 0) break
-    earlier.push(...page.events.filter(options.shown))
+  const unread = async function* () {
+    for (;;) {
+      const page = await ledger.history(stream, cursor)
+      if (page.events.length === 0) return
+      cursor = page.cursor
+      isOver ||= page.events.some(isLast)
+      yield page.events.filter(options.shown)
+    }
+  }
+  for await (const events of unread()) {
+    earlier.push(...events)
     earlier.splice(0, Math.max(0, earlier.length - options.earlier))
-    isOver = page.events.some(isLast)
-    cursor = page.cursor
   }
   yield* await fitToShow(context, earlier)
-  while (!isOver && !options.signal.aborted) {
-    const page = await ledger.history(stream, cursor)
-    cursor = page.cursor
-    yield* await fitToShow(context, page.events.filter(options.shown))
-    isOver = page.events.some(isLast)
-    if (page.events.length === 0) await pause(options.signal)
+  if (isOver) return
+  for await (const _news of ledger.watch([stream], { signal: options.signal, at_most_ms: LONGEST_MS })) {
+    for await (const events of unread()) {
+      yield* await fitToShow(context, events)
+      if (options.signal.aborted) return
+    }
+    if (isOver) return
   }
 }
 
@@ -54,9 +59,4 @@ async function fitToShow({ ledger }: Context, events: readonly RecordedEvent[]):
 
 function isLast(event: RecordedEvent): boolean {
   return event.type === 'session.ended'
-}
-
-async function pause(signal: AbortSignal): Promise<void> {
-  // An abort is no error here: whoever asked for it is told by the end of the events.
-  await sleep(POLL_MS, undefined, { signal }).catch(() => {})
 }

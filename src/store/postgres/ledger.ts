@@ -2,6 +2,7 @@ import { v7 } from 'uuid'
 import type { StreamRef } from '../../domain/event.ts'
 import { GLOBAL_PROJECT } from '../../domain/memory/room.ts'
 import { Refusal } from '../../domain/refusal.ts'
+import { Watches } from '../../log/watches.ts'
 import type {
   Cursor,
   Finding,
@@ -11,6 +12,8 @@ import type {
   Progress,
   Purged,
   VerifyReport,
+  WatchNews,
+  WatchOptions,
 } from '../../ports/ledger.ts'
 import type { Copyable, LogCopy } from '../../ports/log-copy.ts'
 import type { Processes } from '../../ports/processes.ts'
@@ -27,6 +30,7 @@ import type { Sql } from './sql.ts'
 import { eventOf, Streams } from './streams.ts'
 import type { WriteTransaction } from './transaction.ts'
 import { verify } from './verify.ts'
+import { TableMarks } from './watch.ts'
 import { carryOut } from './write-path.ts'
 
 export interface PostgresLedgerOptions extends PoolOptions {
@@ -49,6 +53,7 @@ export class PostgresLedger implements Ledger, Copyable {
   readonly #own: TransactionParts
   readonly #global: TransactionParts
   readonly #renewals = new Renewals()
+  readonly #watches: Watches
   readonly #calls = new Set<Promise<unknown>>()
   #ready: Promise<void> | null = null
 
@@ -61,6 +66,7 @@ export class PostgresLedger implements Ledger, Copyable {
     const slots = { processes, ttlMs: lease_ttl_ms, renewals: this.#renewals }
     this.#own = { project_id, place, slots, recalled: new RecalledSessions(), newId }
     this.#global = { ...this.#own, project_id: GLOBAL_PROJECT, recalled: new RecalledSessions() }
+    this.#watches = new Watches(() => new TableMarks(project_id, (work) => this.#ask(work)))
   }
 
   async write<T>(work: (book: LedgerWriter) => Promise<T>): Promise<T> {
@@ -100,6 +106,10 @@ export class PostgresLedger implements Ledger, Copyable {
       const cursor = { seq, position: seq }
       return { events, cursor }
     })
+  }
+
+  watch(streams: readonly StreamRef[], options: WatchOptions): AsyncGenerator<WatchNews> {
+    return this.#watches.watch(streams, options)
   }
 
   async verify(onProgress?: (progress: Progress) => void): Promise<VerifyReport> {
@@ -153,6 +163,7 @@ export class PostgresLedger implements Ledger, Copyable {
 
   /** Lets what was asked before come to its end. */
   async close(): Promise<void> {
+    this.#watches.close()
     while (this.#calls.size > 0) await Promise.allSettled(this.#calls)
     await this.#pool.close()
   }

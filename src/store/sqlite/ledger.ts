@@ -3,7 +3,18 @@ import type { RecordedEvent, StreamRef } from '../../domain/event.ts'
 import { Refusal } from '../../domain/refusal.ts'
 import { nodeDisk } from '../../log/disk.ts'
 import { pageOf } from '../../log/page.ts'
-import type { Cursor, Finding, Ledger, LedgerReader, LedgerWriter, Progress, VerifyReport } from '../../ports/ledger.ts'
+import { Watches } from '../../log/watches.ts'
+import type {
+  Cursor,
+  Finding,
+  Ledger,
+  LedgerReader,
+  LedgerWriter,
+  Progress,
+  VerifyReport,
+  WatchNews,
+  WatchOptions,
+} from '../../ports/ledger.ts'
 import type { Copyable, LogCopy } from '../../ports/log-copy.ts'
 import { isUnreadable } from './database.ts'
 import { SqliteLogCopy } from './log-copy.ts'
@@ -13,6 +24,7 @@ import { ReadTransaction } from './read-transaction.ts'
 import type { Store, StoreOptions } from './store.ts'
 import { StoreDoor } from './store-door.ts'
 import { examine, examineAgain } from './verify.ts'
+import { FileMarks } from './watch.ts'
 import { carryOut } from './write-path.ts'
 
 type Defaulted = 'disk' | 'newId' | 'pausePoint'
@@ -35,6 +47,7 @@ export class SqliteLedger implements Ledger, Copyable {
   readonly #findings: Finding[] = []
   readonly #global: SqliteLedger | null
   readonly #door: StoreDoor
+  readonly #watches: Watches
   #hasToldOfPending = false
 
   constructor(options: SqliteLedgerOptions) {
@@ -44,6 +57,7 @@ export class SqliteLedger implements Ledger, Copyable {
     const report = (finding: Finding) => this.#findings.push(finding)
     this.#options = { disk: nodeDisk, newId: () => v7(), pausePoint: () => {}, ...options, report }
     this.#door = new StoreDoor(this.#options, (store) => this.#finishPair(store))
+    this.#watches = new Watches((nudge) => new FileMarks(this.#options, nudge))
   }
 
   write<T>(work: (book: LedgerWriter) => Promise<T>): Promise<T> {
@@ -119,6 +133,10 @@ export class SqliteLedger implements Ledger, Copyable {
     return this.#door.inLine(async () => pageOf(this.#options, stream, after))
   }
 
+  watch(streams: readonly StreamRef[], options: WatchOptions): AsyncGenerator<WatchNews> {
+    return this.#watches.watch(streams, options)
+  }
+
   /** Agents go on writing meanwhile: what looks damaged is looked at again under the lock, when nobody is in mid-write. */
   verify(onProgress?: (progress: Progress) => void): Promise<VerifyReport> {
     return this.#door.inLine(async () => {
@@ -160,6 +178,7 @@ export class SqliteLedger implements Ledger, Copyable {
   }
 
   async close(): Promise<void> {
+    this.#watches.close()
     await this.#global?.close()
     await this.#door.close()
   }
