@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
 import { type Connection, type Context, newConnection } from './app/context.ts'
 import { projectList } from './app/operator/book.ts'
+import { RemoteKeeper } from './app/remote-keeper.ts'
 import type { Actor } from './domain/event.ts'
 import { GLOBAL_PROJECT } from './domain/memory/room.ts'
 import { Refusal } from './domain/refusal.ts'
@@ -14,13 +16,18 @@ import { eventIds } from './machine/ids.ts'
 import { listPrices } from './machine/prices.ts'
 import { systemProcesses } from './machine/processes.ts'
 import { secretRedactor } from './machine/redactor.ts'
+import { startOnItsOwn } from './machine/same-program.ts'
 import { vocabularyTokens } from './machine/tokens.ts'
 import type { Copyable, Remote } from './ports/log-copy.ts'
+import type { Processes } from './ports/processes.ts'
+import type { RemoteNotes } from './ports/remote-notes.ts'
 import type { ProjectRights, TeamStore } from './ports/team-store.ts'
 import { grantsFor as grantsOfRole } from './store/postgres/access.ts'
 import { PostgresLedger } from './store/postgres/ledger.ts'
 import { PostgresTeamStore } from './store/postgres/team-store.ts'
+import { placeOf } from './store/postgres/where.ts'
 import { SqliteLedger, type SqliteLedgerOptions } from './store/sqlite/ledger.ts'
+import { FileRemoteNotes } from './store/sqlite/remote-notes.ts'
 
 /** A project's book, opened: what every connection of this process shares. */
 export interface Book extends Omit<Context, 'connection'> {
@@ -30,6 +37,11 @@ export interface Book extends Omit<Context, 'connection'> {
   readonly copies: Copyable
   /** This book in a team's database, whatever store it is opened in here. */
   openRemote(url: string): Remote
+  /** How this clone stands to the team's database beside it. */
+  readonly notes: RemoteNotes
+  readonly processes: Processes
+  /** `listener` is called each time that something was added to this book's records, in the midst of the write; not for a store. */
+  whenRecorded(listener: () => void): void
   connect(actor: Actor, slot: string, runsAs?: string | null): Context & { connection: Connection }
 }
 
@@ -54,9 +66,10 @@ export function openBook(start: string, options: OpenOptions = {}): Book {
     const { settings, created } = prepare()
     const clock = systemClock()
     const newId = eventIds()
+    const processes = systemProcesses()
     const ours = {
       clock,
-      processes: systemProcesses(),
+      processes,
       lease_ttl_ms: settings.lease_seconds * 1000,
       newId,
       ...options.ledger,
@@ -65,9 +78,14 @@ export function openBook(start: string, options: OpenOptions = {}): Book {
     // A run that goes on in the database is none of those that go on in this checkout's files: its record must take no lock here.
     const inDatabase = (url: string) =>
       new PostgresLedger({ ...book, place: `${place.id}-team`, url, projects: ownProjects(), ...ours })
+    let tell = () => {}
+    const pausePoint: SqliteLedgerOptions['pausePoint'] = (point) => {
+      if (point === 'appended') tell()
+      options.ledger?.pausePoint?.(point)
+    }
     const ledger =
       options.store === undefined
-        ? new SqliteLedger({ ...book, layout, prepare, global: globalLedger(ours), ...ours })
+        ? new SqliteLedger({ ...book, layout, prepare, global: globalLedger(ours), ...ours, pausePoint })
         : inDatabase(options.store)
     const shared = {
       ledger,
@@ -83,10 +101,60 @@ export function openBook(start: string, options: OpenOptions = {}): Book {
       ...shared,
       connection: newConnection(actor, slot, runsAs),
     })
-    return { ...shared, place, created, copies: ledger, openRemote: inDatabase, connect }
+    const whenRecorded = (listener: () => void) => {
+      tell = listener
+    }
+    const notes = new FileRemoteNotes({ disk: nodeDisk, layout, processes })
+    return {
+      ...shared,
+      place,
+      created,
+      copies: ledger,
+      openRemote: inDatabase,
+      connect,
+      notes,
+      processes,
+      whenRecorded,
+    }
   } catch (error) {
     throw asUnavailable(error, layout)
   }
+}
+
+/** Longer than an attempt gives itself: it is ended from here only where it hangs. */
+const ATTEMPT_MS = 11 * 60_000
+
+/**
+ * Brings the book of a place and a team's database together in the background for as long as this process lives, and begins to once
+ * more as it ends. What is no address is refused; a database that is away is none of the caller's business.
+ */
+export function keepTogether(start: string, url: string): RemoteKeeper {
+  const remote = placeOf(url)
+  const { root, bot } = findPlace(start)
+  const layout = bookLayout(bot)
+  const { RUTTER_STORE: _, ...env } = process.env
+  // The address may have a password in it, and everybody sees the arguments of a process.
+  const errand = { args: ['sync', '--background', '--root', root], cwd: root, env: { ...env, RUTTER_REMOTE: url } }
+  const attempt = () =>
+    new Promise<void>((resolve) => {
+      const end = startOnItsOwn(errand, () => {
+        clearTimeout(patience)
+        resolve()
+      })
+      const patience = setTimeout(end, ATTEMPT_MS).unref()
+    })
+  const keeper = new RemoteKeeper({
+    remote,
+    notes: new FileRemoteNotes({ disk: nodeDisk, layout, processes: systemProcesses() }),
+    hasBook: () => existsSync(layout.settings),
+    attempt,
+    lastAttempt: () => void startOnItsOwn(errand),
+    onError: (error) => process.stderr.write(`rutter: nothing could be brought to ${remote}: ${error}\n`),
+    now: Date.now,
+    random: Math.random,
+  })
+  process.once('exit', () => keeper.end())
+  return keeper
 }
 
 /** A team's database, without any book in it. */

@@ -3,8 +3,12 @@ import { userInfo } from 'node:os'
 import type { Connection, Context } from '../app/context.ts'
 import { asRefusal } from '../app/operation.ts'
 import { noBook, noProject } from '../app/operator/book.ts'
+import { type RemoteStatus, remoteStatus } from '../app/operator/remote-status.ts'
+import { remoteBeside } from '../app/remote-option.ts'
 import type { Actor } from '../domain/event.ts'
 import type { Copyable, Remote } from '../ports/log-copy.ts'
+import type { Processes } from '../ports/processes.ts'
+import type { RemoteNotes } from '../ports/remote-notes.ts'
 import type { ProjectRights, TeamStore } from '../ports/team-store.ts'
 import { Misuse } from './misuse.ts'
 import type { Out } from './out.ts'
@@ -32,6 +36,9 @@ export interface OpenBook extends Omit<Context, 'connection'> {
   readonly created: readonly string[]
   readonly copies: Copyable
   openRemote(url: string): Remote
+  readonly notes: RemoteNotes
+  readonly processes: Processes
+  whenRecorded(listener: () => void): void
   connect(actor: Actor, slot: string): Context & { connection: Connection }
 }
 
@@ -41,6 +48,8 @@ export interface Adapters {
   layoutOf(bot: string): Layout
   openBook(start: string, options?: { project_id?: string | undefined; store?: string | undefined }): OpenBook
   openTeamStore(url: string): TeamStore
+  /** Brings a book and a team's database together in the background for as long as this process lives. */
+  keepTogether(start: string, url: string): { recorded(): void }
   /** SQL that gives a role of a team's database what agents need, and nothing more. */
   grantsFor(role: string, projects: ProjectRights): string
 }
@@ -50,6 +59,8 @@ export interface CommonOptions {
   readonly json?: true
   readonly root?: string
   readonly store?: string
+  /** Of commands that bring a clone's book together with a team's. */
+  readonly remote?: string
 }
 
 /** What a command works with: where it was called, what it may open, and where its answer goes. */
@@ -60,6 +71,8 @@ export class Desk {
   readonly #start: string
   /** The address of the team's database, which may have a password in it; `undefined` where the book is in files. */
   readonly store: string | undefined
+  /** The address of the database that the book here is kept together with, which may have a password in it. */
+  readonly remote: string | undefined
   #book: OpenBook | null = null
   #teamStore: TeamStore | null = null
   #place: Place | null = null
@@ -69,13 +82,19 @@ export class Desk {
     this.isJson = options.json === true
     this.#adapters = adapters
     this.store = options.store || undefined
+    this.remote = options.remote || process.env['RUTTER_REMOTE'] || undefined
     this.#start = options.root ?? (process.env['RUTTER_ROOT'] || process.cwd())
   }
 
   get place(): Place {
+    this.#place ??= this.#calledWith(() => this.#adapters.findPlace(this.#start))
+    return this.#place
+  }
+
+  /** What a command was called with; a refusal of it is a wrong call. */
+  #calledWith<T>(look: () => T): T {
     try {
-      this.#place ??= this.#adapters.findPlace(this.#start)
-      return this.#place
+      return look()
     } catch (error) {
       const { message, hint } = asRefusal(error)
       throw new Misuse(message, hint)
@@ -100,6 +119,22 @@ export class Desk {
   openBook(): OpenBook {
     if (!this.hasBook) throw this.noBook()
     return this.openOrMakeBook()
+  }
+
+  /** Keeps the book together with the team's database, where one was named, until this process ends. */
+  keepTogether(): void {
+    const remote = this.#calledWith(() => remoteBeside(this.store, this.remote))
+    if (remote === undefined) return
+    const keeper = this.#calledWith(() => this.#adapters.keepTogether(this.place.root, remote))
+    this.openOrMakeBook().whenRecorded(() => keeper.recorded())
+  }
+
+  /** How the book stands to the team's database beside it; `null` where there is none, or the book itself is in one. */
+  remoteStatus(): RemoteStatus | null {
+    if (this.store !== undefined) return null
+    const { notes, openRemote } = this.openBook()
+    const configured = this.remote === undefined ? null : openRemote(this.remote).copyOf('own').where
+    return remoteStatus(notes, configured)
   }
 
   noBook(): Error {

@@ -1,4 +1,12 @@
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
+
+/** Of each command that keeps the clone's own book, and brings it together with a team's. */
+export function remoteOption(): Option {
+  return new Option(
+    '--remote <url>',
+    "a team's PostgreSQL database, postgres://..., that this clone's files are brought together with",
+  ).env('RUTTER_REMOTE')
+}
 
 /** A whole number within bounds, for an option. */
 export function wholeNumber(least: number, most: number): (text: string) => number {

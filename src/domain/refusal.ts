@@ -29,6 +29,12 @@ export interface RefusalBody {
 }
 
 /**
+ * What became of a call that failed because a store is away for a while: it certainly did `nothing`, or nobody could be asked and it is
+ * `unknown`. Either way the same call may succeed later without anybody mending anything.
+ */
+export type Passing = 'nothing' | 'unknown'
+
+/**
  * A call that was understood and turned down. Throwing one inside a write rolls the whole write back:
  * a refused call changes nothing.
  */
@@ -36,17 +42,20 @@ export class Refusal extends Error {
   readonly code: RefusalCode
   readonly hint: string | undefined
   readonly details: Readonly<Record<string, unknown>>
+  /** Set where trouble passes by itself; `null` where waiting changes nothing, or what is in the way is a lock of this machine's. */
+  readonly passing: Passing | null
 
   constructor(
     code: RefusalCode,
     message: string,
-    more: { hint?: string; details?: Record<string, unknown>; cause?: unknown } = {},
+    more: { hint?: string; details?: Record<string, unknown>; passing?: Passing | null; cause?: unknown } = {},
   ) {
     super(message, more.cause === undefined ? undefined : { cause: more.cause })
     this.name = 'Refusal'
     this.code = code
     this.hint = more.hint
     this.details = more.details ?? {}
+    this.passing = more.passing ?? null
   }
 
   /** The JSON that goes to the caller. */

@@ -20,6 +20,9 @@ export function bookLayout(botFolder: string) {
     torn: join(control, 'torn'),
     /** What a write in two books is about to add to both. */
     pending: join(control, 'pending.json'),
+    /** How this clone stands to its team's database, and the lock of whoever brings the two together. */
+    remote: join(control, 'remote.json'),
+    remoteTurn: join(control, 'remote.lock'),
     folder: (kind: StreamRef['kind']) => join(workspace, FOLDERS[kind]),
     record: (stream: StreamRef) => join(workspace, FOLDERS[stream.kind], `${stream.id}.jsonl`),
     /** The other copy of a stream that forked: same folder, so that it is versioned too. */

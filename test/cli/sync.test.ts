@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { git, type Ran, rutter, scratchBook, scratchFolder, startAgent } from '../support/cli.ts'
 import { sharedServer, testDatabase } from '../support/postgres.ts'
 
@@ -119,4 +119,35 @@ test('says what is missing or wrong, and never shows a password', async () => {
   const none = await synced(bare, '--remote', url)
   expect([none.status, readdirSync(bare.cwd)]).toEqual([1, []])
   expect(none.stderr).toContain('rutter init')
+})
+
+test('a command that is run as a session is brought to the database by itself, and finds where that is', async () => {
+  const { url, name, server } = await testDatabase()
+  const at = clone(url)
+  const script = 'process.stdout.write(process.env.RUTTER_REMOTE)'
+  const ran = await rutter(['run', '--', process.execPath, '-e', script], at)
+  expect([ran.status, ran.stdout]).toEqual([0, url])
+  const ended = `SELECT count(*)::int AS n FROM rutter.events WHERE line LIKE '%"type":"session.ended"%'`
+  await vi.waitFor(async () => expect(await server.sql(ended, name)).toEqual([{ n: 1 }]), {
+    timeout: 20_000,
+    interval: 100,
+  })
+  const both = await rutter(['run', '--store', url, '--', 'true'], at)
+  expect([both.status, both.stderr]).toEqual([2, expect.stringContaining('Both a store and a remote were given')])
+})
+
+test('in the background says nothing, notes what it did for rutter status, and takes no option that wants an answer', async () => {
+  const { url } = await testDatabase()
+  const at = clone(url)
+  await work(at, 'Keep one clock')
+  const ran = await synced(at, '--background')
+  expect([ran.status, ran.stdout, ran.stderr]).toEqual([0, '', ''])
+  const status = await rutter(['status'], { cwd: at.cwd })
+  expect(status.stdout).toMatch(/^Project atlas in .*\nTogether with admin@\S+: .* ago\n/)
+  expect((await synced(at, '--background', '--json')).status).toBe(2)
+  const down = await synced(at, '--background', '--remote', 'postgres://me:sesame@127.0.0.1:1/team')
+  expect([down.status, down.stderr]).toEqual([1, expect.stringContaining('cannot be reached')])
+  const doctor = await rutter(['doctor'], { cwd: at.cwd })
+  expect(doctor.stdout).toMatch(/note {2}me@127\.0\.0\.1:1\/team\n {2}not brought together with this clone since/)
+  expect(doctor.stdout).not.toContain('sesame')
 })

@@ -6,6 +6,7 @@ import type { Context } from '../context.ts'
 import { type Grants, writeWithGlobal, writeWithGrants } from '../lock.ts'
 import { blockedBy, type Gate, openGate, spentApproval } from './gate.ts'
 import { type Origin, originOf } from './origin.ts'
+import { putOff } from './put-off.ts'
 import { type DecisionWords, readDecision, saveDecision } from './save-decision.ts'
 import { savePattern } from './save-pattern.ts'
 import { saveSummary } from './save-summary.ts'
@@ -36,6 +37,15 @@ export interface Saved {
  * as one step, in this book and the global one together.
  */
 export async function saveLearnings(context: Context, learnings: Learnings): Promise<Saved> {
+  try {
+    return await saveNow(context, learnings)
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.passing === null) throw error
+    return putOff(error, error.passing, learnings)
+  }
+}
+
+async function saveNow(context: Context, learnings: Learnings): Promise<Saved> {
   const { summary, decisions, patterns } = learnings
   // Before any lock is taken: nobody else is to wait for it.
   const words = decisions.map((decision) => readDecision(context.identity, decision))
@@ -57,7 +67,8 @@ async function globalProblem({ ledger }: Context): Promise<SaveResult | null> {
   } catch (error) {
     if (!(error instanceof Refusal) || error.code !== 'store_unavailable') throw error
     const message = `The global book cannot be written: ${error.message}`
-    return notSaved('failed', 'store_unavailable', message, error.hint ?? 'Save it in project scope.')
+    const status = error.passing === null ? 'failed' : 'pending_retry'
+    return notSaved(status, 'store_unavailable', message, error.hint ?? 'Save it in project scope.')
   }
 }
 

@@ -103,7 +103,7 @@ export function saved(
 }
 
 export function notSaved(
-  status: 'failed' | 'blocked_scope',
+  status: 'failed' | 'blocked_scope' | 'pending_retry',
   code: RefusalCode,
   message: string,
   nextStep: string,

@@ -49,5 +49,6 @@ function overallOf({ summary, decisions, patterns }: Saved): 'saved' | 'partial'
   const all = [...(summary === null ? [] : [summary]), ...decisions, ...patterns].map(({ status }) => status)
   if (all.every((status) => status === 'saved')) return 'saved'
   if (all.every((status) => status === 'blocked_scope')) return 'blocked_scope'
-  return all.includes('saved') ? 'partial' : 'failed'
+  // What is only put off is no failure yet, even where nothing at all was saved.
+  return all.includes('saved') || all.includes('pending_retry') ? 'partial' : 'failed'
 }

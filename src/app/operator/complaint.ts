@@ -1,6 +1,6 @@
 /** Something that a person should know of, and what can be done about it. */
 export interface Complaint {
-  readonly check: 'settings' | 'git' | 'lock' | 'record' | 'tasks' | 'store' | 'memory'
+  readonly check: 'settings' | 'git' | 'lock' | 'record' | 'tasks' | 'store' | 'memory' | 'remote'
   /** `wrong` wants to be mended; a `note` is worth knowing. */
   readonly level: 'wrong' | 'note'
   /** A file, a slot, a session, a decision or a project. */

@@ -1,11 +1,10 @@
-import { type End, NOTHING, type StreamEnd, standingOf } from '../../domain/copies.ts'
+import type { End } from '../../domain/copies.ts'
 import type { StreamRef } from '../../domain/event.ts'
-import { byText } from '../../domain/order.ts'
-import { Refusal } from '../../domain/refusal.ts'
 import type { Progress } from '../../ports/ledger.ts'
-import type { ForkEnd, LogCopy, Piece } from '../../ports/log-copy.ts'
-import { Carrier } from './carrier.ts'
+import type { LogCopy, Piece, TakenIn } from '../../ports/log-copy.ts'
+import { AT_FULL_SPEED, Carrier, UNHURRIED } from './carrier.ts'
 import { keepBoth, type SyncedFork } from './forked.ts'
+import { type Account, keyOf, otherProject, type Pair, type Plan, planOf } from './sync-plan.ts'
 
 /** What went one way. */
 interface Moved {
@@ -35,6 +34,9 @@ export interface Synced {
 
 export interface SyncOptions {
   readonly dry_run: boolean
+  /** Leaves those who work on the copy that is here the greater part of the time, however much there is to receive. */
+  readonly unhurried?: boolean
+  readonly account?: Account
   /** SHA-256 of a text, hex. */
   readonly digest: (text: string) => string
   readonly onProgress?: (progress: Progress) => void
@@ -42,39 +44,25 @@ export interface SyncOptions {
 
 /** How often everything is compared again because somebody added to a copy meanwhile. */
 const ROUNDS = 3
-/** Streams that are asked about at once. */
-const ASKED_AT_ONCE = 500
-/** Streams by which it is told that a store has this book under another name. */
-const ASKED_FOR_HOME = 100
-
-/** One stream in both copies. */
-interface Pair {
-  readonly stream: StreamRef
-  readonly here: End
-  readonly there: End
-}
-
-interface Plan {
-  readonly equal: number
-  readonly send: readonly Pair[]
-  readonly receive: readonly Pair[]
-  readonly forked: readonly Pair[]
-  readonly forks: { readonly here: readonly ForkEnd[]; readonly there: readonly ForkEnd[] }
-}
-
 /**
  * Brings two copies of a project's log together, in both directions. Only ends are compared; what is read is what one of them lacks.
  * It may be cut off anywhere and begun again: whole steps go over in order, so what is there is always the beginning of a stream.
  */
 export async function sync(here: LogCopy, there: LogCopy, options: SyncOptions): Promise<Synced> {
   if (here.project_id !== there.project_id) throw otherProject(here, there, there.project_id)
-  const sent = new Tally()
-  const received = new Tally()
+  const { account = { here: null, sent: 0, received: 0 } } = options
+  const sent = new Tally((events) => {
+    account.sent += events
+  })
+  const received = new Tally((events) => {
+    account.received += events
+    account.here = (account.here ?? 0) + events
+  })
   const forks = new Map<string, SyncedFork>()
   const leftApart = new Map<string, LeftApart>()
   let equal: number | undefined
   for (let round = 1; ; round++) {
-    const plan = await planOf(here, there)
+    const plan = await planOf(here, there, account)
     equal ??= plan.equal
     leftApart.clear()
     const apart = (copy: LogCopy, stream: StreamRef, message: string) =>
@@ -85,8 +73,10 @@ export async function sync(here: LogCopy, there: LogCopy, options: SyncOptions):
     } else {
       const done = progressOf(plan, options)
       const overtaken = [
-        ...(await carry(here, there, plan.send.map(toThere), sent, apart, done)),
-        ...(await carry(there, here, plan.receive.map(toHere), received, apart, done)),
+        ...(await carry(here, there, plan.send.map(toThere), { tally: sent, apart, onEvents: done })),
+        ...(await carry(there, here, plan.receive.map(toHere), {
+          ...{ tally: received, apart, onEvents: done, unhurried: options.unhurried === true },
+        })),
       ]
       if (overtaken.length > 0 && round < ROUNDS) continue
       for (const stream of overtaken) apart(there, stream, 'somebody added to it meanwhile; sync again')
@@ -106,47 +96,6 @@ export async function sync(here: LogCopy, there: LogCopy, options: SyncOptions):
 
 const BROKEN = 'its lines are not chained as they were written, and nothing is taken from behind the flaw'
 
-async function planOf(here: LogCopy, there: LogCopy): Promise<Plan> {
-  const [mine, theirs] = await Promise.all([here.survey(), there.survey()])
-  if (theirs.streams.length === 0 && mine.streams.length > 0) {
-    const home = await there.otherHome(mine.streams.slice(-ASKED_FOR_HOME).map(({ stream }) => stream))
-    if (home !== null) throw otherProject(here, there, home)
-  }
-  const pairs = pairsOf(mine.streams, theirs.streams)
-  const differing = pairs.filter((pair) => pair.here.hash !== pair.there.hash)
-  const plan = {
-    equal: pairs.length - differing.length,
-    ...{ send: [] as Pair[], receive: [] as Pair[], forked: [] as Pair[] },
-    forks: { here: mine.forks, there: theirs.forks },
-  }
-  const longer = { here: differing.filter(isLongerHere), there: differing.filter((pair) => !isLongerHere(pair)) }
-  for (const [copy, some] of [
-    [here, longer.here],
-    [there, longer.there],
-  ] as const) {
-    for (let i = 0; i < some.length; i += ASKED_AT_ONCE) {
-      const asked = some.slice(i, i + ASKED_AT_ONCE)
-      const hashes = await hashesWhereShorterEnds(copy, asked)
-      for (const [nth, pair] of asked.entries()) {
-        const standing = standingOf(pair.here, pair.there, hashes[nth] ?? null)
-        if (standing === 'here_has_more') plan.send.push(pair)
-        if (standing === 'there_has_more') plan.receive.push(pair)
-        if (standing === 'forked') plan.forked.push(pair)
-      }
-    }
-  }
-  return plan
-}
-
-/** Only for those that both copies have, and not of one length: of the rest it is known without asking. */
-async function hashesWhereShorterEnds(copy: LogCopy, pairs: readonly Pair[]): Promise<(string | null)[]> {
-  const ends = pairs.map(({ stream, here, there }) => ({ stream, seq: Math.min(here.seq, there.seq), here, there }))
-  const asked = ends.filter(({ seq, here, there }) => seq > 0 && here.seq !== there.seq)
-  const answers = asked.length === 0 ? [] : await copy.hashesAt(asked)
-  const known = new Map(asked.map((one, i) => [one, answers[i] ?? null]))
-  return ends.map((one) => known.get(one) ?? null)
-}
-
 interface Errand {
   readonly stream: StreamRef
   readonly after: End
@@ -156,22 +105,28 @@ interface Errand {
 const toThere = ({ stream, here, there }: Pair): Errand => ({ stream, after: there, upTo: here })
 const toHere = ({ stream, here, there }: Pair): Errand => ({ stream, after: here, upTo: there })
 
+interface Carriage {
+  readonly tally: Tally
+  readonly apart: (copy: LogCopy, stream: StreamRef, message: string) => void
+  readonly onEvents: (events: number) => void
+  readonly unhurried?: boolean
+}
+
 /** Carries what one copy lacks over to it; gives the streams that did not end where they were said to. */
 async function carry(
   from: LogCopy,
   to: LogCopy,
   errands: readonly Errand[],
-  tally: Tally,
-  apart: (copy: LogCopy, stream: StreamRef, message: string) => void,
-  onEvents: (events: number) => void,
+  { tally, apart, onEvents, unhurried = false }: Carriage,
 ): Promise<StreamRef[]> {
   const overtaken = new Map<string, StreamRef>()
-  const carrier = new Carrier(to, ({ stream, lines }: Piece, outcome) => {
+  const onOutcome = ({ stream, lines }: Piece, outcome: TakenIn) => {
     if (outcome === 'taken') tally.add(stream, lines.length)
     if (outcome === 'moved') overtaken.set(keyOf(stream), stream)
     if (outcome === 'unnameable') apart(from, stream, 'a record with such an id cannot be kept in a file')
     onEvents(lines.length)
-  })
+  }
+  const carrier = new Carrier(to, onOutcome, unhurried ? UNHURRIED : AT_FULL_SPEED)
   for (const { stream, after, upTo } of errands) {
     let end = after
     for await (const piece of from.lines(stream, after, upTo)) {
@@ -187,30 +142,22 @@ async function carry(
 /** Streams and events that went one way; a stream counts once. */
 class Tally {
   readonly #streams = new Set<string>()
+  readonly #onEvents: (events: number) => void
   #events = 0
+
+  constructor(onEvents: (events: number) => void) {
+    this.#onEvents = onEvents
+  }
 
   add(stream: StreamRef, events: number): void {
     this.#streams.add(keyOf(stream))
     this.#events += events
+    this.#onEvents(events)
   }
 
   get result(): Moved {
     return { streams: this.#streams.size, events: this.#events }
   }
-}
-
-function pairsOf(here: readonly StreamEnd[], there: readonly StreamEnd[]): Pair[] {
-  const pairs = new Map<string, Pair>(here.map((end) => [keyOf(end.stream), { ...end, here: end, there: NOTHING }]))
-  for (const end of there) {
-    const key = keyOf(end.stream)
-    pairs.set(key, { stream: end.stream, here: pairs.get(key)?.here ?? NOTHING, there: end })
-  }
-  // The oldest first, as ids sort by time: what was cut off half-way has no gaps.
-  return [...pairs.values()].sort((a, b) => byText(a.stream.kind, b.stream.kind) || byText(a.stream.id, b.stream.id))
-}
-
-function isLongerHere({ here, there }: Pair): boolean {
-  return here.seq > there.seq
 }
 
 function progressOf({ send, receive }: Plan, { onProgress }: SyncOptions): (events: number) => void {
@@ -221,16 +168,4 @@ function progressOf({ send, receive }: Plan, { onProgress }: SyncOptions): (even
     done += events
     onProgress?.({ done, total })
   }
-}
-
-function keyOf({ kind, id }: StreamRef): string {
-  return `${kind} ${id}`
-}
-
-function otherProject(here: LogCopy, there: LogCopy, home: string): Refusal {
-  return new Refusal(
-    'invalid_argument',
-    `This book is project "${here.project_id}"; at ${there.where} its records are project "${home}". Nothing was sent or received.`,
-    { hint: `Both must have the same project_id: see .bot/rutter.json, here and in the other clones of the team.` },
-  )
 }

@@ -1,6 +1,7 @@
 import { asRefusal } from '../../app/operation.ts'
 import type { Complaint } from '../../app/operator/complaint.ts'
 import { examineBook } from '../../app/operator/doctor.ts'
+import { type RemoteStatus, remoteComplaints } from '../../app/operator/remote-status.ts'
 import type { StoreAbout } from '../../ports/team-store.ts'
 import type { Cli } from '../command.ts'
 import type { Desk } from '../desk.ts'
@@ -8,6 +9,7 @@ import { answerExamination, foundLines } from '../findings.ts'
 import { examineGit, gitVersion } from '../git.ts'
 import { Misuse } from '../misuse.ts'
 import { withProgressBar } from '../progress.ts'
+import { remoteLines } from '../remote-text.ts'
 import { oneLine, plural } from '../text.ts'
 
 /** `rutter doctor`: what is wrong with a book and its surroundings, and how to mend it. */
@@ -16,7 +18,7 @@ export function registerDoctor(cli: Cli): void {
     .command('doctor', {
       summary: 'look for what is wrong, and mend what is safe to mend',
       details:
-        'Looks at locks that were left behind, records, task counts, decisions that met in a merge, what was learned under another project id, settings, and what git makes of the book, where that is in files. Status 1 while something is wrong.',
+        "Looks at locks that were left behind, records, task counts, decisions that met in a merge, what was learned under another project id, the team's database beside the book, settings, and what git makes of the book, where that is in files. Status 1 while something is wrong.",
       examples: ['rutter doctor', 'rutter doctor --fix', 'rutter doctor --restore'],
     })
     .option(
@@ -31,7 +33,7 @@ export function registerDoctor(cli: Cli): void {
         '--restore writes back records that git took out of the working tree; those of a team are in its database.',
       )
     }
-    const { complaints, about } = await examine(desk, fix, restore)
+    const { complaints, about, remote } = await examine(desk, fix, restore)
     const wrong = complaints.filter(({ level, mended }) => level === 'wrong' && mended === null)
     const environment = {
       node: process.version,
@@ -46,6 +48,7 @@ export function registerDoctor(cli: Cli): void {
       environment,
       ...desk.whereIfShared,
       ...(about === null ? {} : { database: about }),
+      ...(remote === null ? {} : { remote }),
       findings: complaints,
     }
     return answerExamination(desk, result, (verdict) => [
@@ -59,6 +62,7 @@ export function registerDoctor(cli: Cli): void {
             ...(about === null ? [] : [aboutLine(about)]),
             `Node ${environment.node}, ${environment.platform}`,
           ]),
+      ...(remote === null ? [] : remoteLines(desk, remote, new Date().toISOString())),
       ...complaints.flatMap((complaint) => ['', ...complaintLines(desk, complaint)]),
       '',
       verdict(result.ok ? 'Nothing is wrong.' : `${plural(wrong.length, 'thing')} wrong.`),
@@ -70,6 +74,8 @@ interface Examined {
   readonly complaints: readonly Complaint[]
   /** `null` where there is no team's database, or it does not answer. */
   readonly about: StoreAbout | null
+  /** `null` where no team's database is beside the book. */
+  readonly remote: RemoteStatus | null
 }
 
 async function examine(desk: Desk, fix: boolean, restore: boolean): Promise<Examined> {
@@ -82,14 +88,20 @@ async function examine(desk: Desk, fix: boolean, restore: boolean): Promise<Exam
     )
     // Git has the records of a book in files alone.
     const inGit = desk.teamStore === null ? examineGit(desk.place, desk.layout) : []
-    return { complaints: [...mendedOnOpening(desk), ...inGit, ...inBook], about }
+    const remote = desk.remoteStatus()
+    const between = remote === null ? [] : remoteComplaints(remote)
+    return { complaints: [...mendedOnOpening(desk), ...inGit, ...inBook, ...between], about, remote }
   } catch (error) {
     const { code, message, hint } = asRefusal(error)
     // A doctor that stops at what it was called for would be none; a bug is another matter.
     if (code === 'internal') throw error
     const check = code === 'invalid_argument' ? 'settings' : 'store'
     const where = desk.teamStore?.where ?? desk.place.bot
-    return { complaints: [{ check, level: 'wrong', where, message, mend: hint ?? null, mended: null }], about }
+    return {
+      complaints: [{ check, level: 'wrong', where, message, mend: hint ?? null, mended: null }],
+      about,
+      remote: null,
+    }
   }
 }
 

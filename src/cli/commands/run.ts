@@ -4,6 +4,7 @@ import { beginCommandRun, endCommandRun, watchForStop } from '../../app/operator
 import { exitStatus, runChild } from '../child.ts'
 import type { Cli } from '../command.ts'
 import { defaultSlot } from '../desk.ts'
+import { remoteOption } from '../options.ts'
 import { oneLine } from '../text.ts'
 
 /** `rutter run`: any command as a session. */
@@ -12,7 +13,7 @@ export function registerRun(cli: Cli): void {
     .command('run', {
       summary: 'run a command as a session of its own',
       details:
-        'The command holds the slot while it runs; how it ended, and the last lines of its output when it failed, go into the record. It finds RUTTER_SLOT, RUTTER_ROOT and RUTTER_SESSION_ID in its environment, and RUTTER_STORE where there is one, so an agent that it starts is about this session. rutter stop ends the command too (SIGTERM, after five seconds SIGKILL). The exit status is that of the command; 127 when it was not found, 128 and the number of the signal that ended it. With --json, what the command writes goes to standard error, and the result to standard output.',
+        'The command holds the slot while it runs; how it ended, and the last lines of its output when it failed, go into the record. It finds RUTTER_SLOT, RUTTER_ROOT and RUTTER_SESSION_ID in its environment, and RUTTER_STORE or RUTTER_REMOTE where there is one, so an agent that it starts is about this session. rutter stop ends the command too (SIGTERM, after five seconds SIGKILL). The exit status is that of the command; 127 when it was not found, 128 and the number of the signal that ended it. With --json, what the command writes goes to standard error, and the result to standard output.',
       examples: [
         'rutter run -- npm test',
         'rutter run --slot nightly --workflow triage -- claude -p "Work through the open tasks"',
@@ -21,9 +22,11 @@ export function registerRun(cli: Cli): void {
     .argument('<command...>', 'the command and its arguments')
     .option('--slot <slot>', 'the slot to hold (env: RUTTER_SLOT, default: "default")')
     .option('--workflow <workflow>', 'what the run is for')
+    .addOption(remoteOption())
     .passThroughOptions()
   cli.action<[string[]], { slot?: string; workflow?: string }>(command, async (desk, [argv], options) => {
     const { out, isJson } = desk
+    desk.keepTogether()
     const book = desk.openOrMakeBook()
     const slot = options.slot ?? defaultSlot()
     const context = book.connect({ kind: 'rutter', name: 'rutter run' }, slot)
@@ -34,6 +37,7 @@ export function registerRun(cli: Cli): void {
     const env = {
       ...process.env,
       ...(desk.store === undefined ? {} : { RUTTER_STORE: desk.store }),
+      ...(desk.remote === undefined ? {} : { RUTTER_REMOTE: desk.remote }),
       RUTTER_SLOT: slot,
       RUTTER_ROOT: desk.place.root,
       RUTTER_SESSION_ID: session_id,

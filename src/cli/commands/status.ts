@@ -4,6 +4,7 @@ import type { Desk } from '../desk.ts'
 import { ago, lasting } from '../format.ts'
 import { paragraph } from '../memory-text.ts'
 import { standing, taskFigures } from '../phrases.ts'
+import { remoteLines } from '../remote-text.ts'
 import { terminalWidth } from '../terminal.ts'
 import { oneLine, plural } from '../text.ts'
 
@@ -18,9 +19,14 @@ export function registerStatus(cli: Cli): void {
     const status = await statusOf(context)
     const now = context.clock.now()
     const { store = null } = desk.whereIfShared
-    const result = { ...status, root: desk.place.root, book: desk.place.bot, ...desk.whereIfShared }
+    const remote = desk.remoteStatus()
+    const result = {
+      ...{ ...status, root: desk.place.root, book: desk.place.bot, ...desk.whereIfShared },
+      ...(remote === null ? {} : { remote }),
+    }
     desk.answer(result, () => [
       `Project ${desk.out.paint('bold', status.project_id)} in ${oneLine(desk.place.root)}${store === null ? '' : `, kept at ${oneLine(store)}`}`,
+      ...(remote === null ? [] : remoteLines(desk, remote, now)),
       ...(status.slots.length === 0 ? ['', ...idle(status, now)] : []),
       ...status.slots.flatMap((slot) => ['', ...slotLines(desk, slot, now)]),
     ])

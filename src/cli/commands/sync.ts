@@ -1,17 +1,20 @@
+import { constants, setPriority } from 'node:os'
 import { Option } from 'commander'
-import type { SyncedFork } from '../../app/operator/forked.ts'
+import { asRefusal } from '../../app/operation.ts'
 import { type Synced, sync } from '../../app/operator/sync.ts'
-import type { StreamRef } from '../../domain/event.ts'
+import { syncByHand, syncInBackground, type Together } from '../../app/operator/together.ts'
 import type { Cli } from '../command.ts'
 import { REFUSED } from '../command.ts'
+import type { Desk, OpenBook } from '../desk.ts'
 import { Misuse } from '../misuse.ts'
+import { remoteOption } from '../options.ts'
 import { withProgressBar } from '../progress.ts'
-import { oneLine, plural } from '../text.ts'
+import { syncLines } from '../sync-text.ts'
 
 interface Options {
-  remote?: string
   global?: true
   dryRun?: true
+  background?: true
 }
 
 /** `rutter sync`: this clone's records and a team's database, brought together. */
@@ -27,65 +30,77 @@ export function registerSync(cli: Cli): void {
         'rutter sync --global --json',
       ],
     })
-    .addOption(new Option('--remote <url>', "the team's PostgreSQL database, postgres://...").env('RUTTER_REMOTE'))
-    .option('--global', 'the book that all of your projects share, too')
+    .addOption(remoteOption())
+    .option(
+      '--global',
+      "the book that all of your projects share, too; never by itself, as it is yours and not the team's",
+    )
     .option('--dry-run', 'compare and count, and write nothing')
-  cli.action<[], Options>(command, async (desk, _args, { remote: url, global, dryRun }) => {
-    if (url === undefined || url === '') {
+    .addOption(
+      new Option(
+        '--background',
+        'for a timer, and as rutter mcp does it: no output, at low priority, one at a time, never for longer than ten minutes',
+      ).conflicts(['global', 'dryRun', 'json']),
+    )
+  cli.action<[], Options>(command, async (desk, _args, options) => {
+    const url = desk.remote
+    if (url === undefined) {
       throw new Misuse(
         'Which database to sync with was not said.',
         'Give --remote postgres://USER@HOST/DATABASE, or set RUTTER_REMOTE.',
       )
     }
-    const { copies, identity, openRemote } = desk.openBook()
-    const remote = openRemote(url)
-    const synced: Synced[] = []
-    try {
-      for (const book of global === true ? (['own', 'global'] as const) : (['own'] as const)) {
-        synced.push(
-          await withProgressBar('syncing', (onProgress) =>
-            sync(copies.copyOf(book), remote.copyOf(book), {
-              dry_run: dryRun === true,
-              digest: (text) => identity.digest(text),
-              onProgress,
-            }),
-          ),
-        )
-      }
-    } finally {
-      await remote.close()
-    }
-    const [own, shared] = synced
-    desk.answer({ ...own, ...(shared === undefined ? {} : { global: shared }) }, () => synced.flatMap(linesOf))
-    return synced.some(({ forks, left_apart }) => forks.length + left_apart.length > 0) ? REFUSED : 0
+    return options.background === true ? await inBackground(desk, url) : await byHand(desk, url, options)
   })
 }
 
-function linesOf({ project_id, there, dry_run, equal, sent, received, forks, left_apart }: Synced): string[] {
-  const book = project_id === '*' ? 'Global book' : `Project ${oneLine(project_id)}`
-  const [send, receive] = dry_run ? ['would be sent', 'would be received'] : ['sent', 'received']
-  const moved = ({ streams, events }: Synced['sent'], how: string) =>
-    streams === 0 ? `nothing ${how}` : `${plural(streams, 'record')} (${plural(events, 'event')}) ${how}`
-  return [
-    `${book} and ${oneLine(there)}: ${moved(sent, send)}, ${moved(received, receive)}, ${equal} alike.`,
-    ...forks.flatMap((fork) => forkLines(fork, dry_run)),
-    ...left_apart.map(({ stream, where, message }) => `Left apart: ${nameOf(stream)}, ${oneLine(where)}: ${message}.`),
-    ...(left_apart.length > 0 ? ['rutter verify says more of a record that is not as it was written.'] : []),
-    ...(dry_run ? ['Nothing was written.'] : []),
-  ]
+async function byHand(desk: Desk, url: string, options: Options): Promise<number> {
+  const [isGlobal, dry_run] = [options.global === true, options.dryRun === true]
+  const book = desk.openBook()
+  const { copies, identity, openRemote } = book
+  const remote = openRemote(url)
+  const synced: Synced[] = []
+  try {
+    for (const which of isGlobal ? (['own', 'global'] as const) : (['own'] as const)) {
+      const [here, there] = [copies.copyOf(which), remote.copyOf(which)]
+      // Only how this clone's own records stand is noted.
+      const isNoted = which === 'own' && !dry_run && desk.store === undefined
+      synced.push(
+        await withProgressBar('syncing', (onProgress) => {
+          const how = { dry_run, digest: (text: string) => identity.digest(text), onProgress }
+          return isNoted ? syncByHand({ ...partsOf(book), here, there }, how) : sync(here, there, how)
+        }),
+      )
+    }
+  } finally {
+    await remote.close()
+  }
+  const [own, shared] = synced
+  desk.answer({ ...own, ...(shared === undefined ? {} : { global: shared }) }, () => synced.flatMap(syncLines))
+  return synced.some(isApart) ? REFUSED : 0
 }
 
-function forkLines({ stream, common, here, there }: SyncedFork, dryRun: boolean): string[] {
-  const keeps = dryRun ? 'would keep' : 'keeps'
-  return [
-    `Forked: ${nameOf(stream)} parted behind event ${common}, and each side ${keeps} both copies:`,
-    `  here   ${oneLine(here.in_place)}`,
-    `         the other copy: ${oneLine(here.beside)}`,
-    `  there  ${oneLine(there.in_place)}`,
-    `         the other copy: ${oneLine(there.beside)}`,
-  ]
+/** Ends the process: where the database does not answer there is nothing to wait for, and a sync may be cut off anywhere. */
+async function inBackground(desk: Desk, url: string): Promise<never> {
+  if (desk.store !== undefined)
+    throw new Misuse('With --store the book is in a database itself: nothing here is to be brought to one.')
+  const book = desk.openBook()
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+  const [here, there] = [book.copies.copyOf('own'), book.openRemote(url).copyOf('own')]
+  const how = { dry_run: false, digest: (text: string) => book.identity.digest(text) }
+  try {
+    const synced = await syncInBackground({ ...partsOf(book), here, there }, how)
+    process.exit(synced !== null && isApart(synced) ? REFUSED : 0)
+  } catch (error) {
+    desk.out.note(`rutter sync: ${asRefusal(error).message}`)
+    process.exit(REFUSED)
+  }
 }
 
-function nameOf({ kind, id }: StreamRef): string {
-  return kind === 'session' ? `session ${oneLine(id)}` : `memory record ${oneLine(id)}`
+function partsOf({ notes, clock, processes }: OpenBook): Omit<Together, 'here' | 'there'> {
+  return { notes, clock, processes }
+}
+
+function isApart({ forks, left_apart }: Synced): boolean {
+  return forks.length + left_apart.length > 0
 }

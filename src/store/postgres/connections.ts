@@ -157,7 +157,10 @@ export class Connections {
     return new Refusal(
       'store_unavailable',
       `${all} of this process to the team's store at ${where} had other calls to carry out for ${lock_ms / 1000} s. Nothing was changed.`,
-      { hint: 'Call again, with fewer calls at a time; the server may be overloaded, or hang on a lock.' },
+      {
+        hint: 'Call again, with fewer calls at a time; the server may be overloaded, or hang on a lock.',
+        passing: 'nothing',
+      },
     )
   }
 }

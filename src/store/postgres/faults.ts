@@ -89,7 +89,14 @@ export function asUnavailable(error: unknown, where: string): Refusal {
   if (error instanceof Refusal) return error
   const cause = error instanceof CannotConnect ? error.cause : error
   const { what, hint } = explained(cause)
-  return new Refusal('store_unavailable', `The team's store at ${where} ${what}`, { hint, cause: bare(cause) })
+  const passing = passes(cause) ? 'nothing' : null
+  return new Refusal('store_unavailable', `The team's store at ${where} ${what}`, { hint, passing, cause: bare(cause) })
+}
+
+/** Whether waiting may be all that is needed. A machine without a network knows no name, so one that is not found may be found later. */
+function passes(error: unknown): boolean {
+  const fault = faultOf(error)
+  return fault === 'away' || fault === 'conflict' || codeOf(error) === 'ENOTFOUND'
 }
 
 /**
@@ -103,6 +110,7 @@ export function outcomeUnknown(lost: unknown, last: unknown, where: string): Ref
     `The connection to the team's store at ${where} was lost while it committed (${saidBy(lost)}), and it could not be asked since (${why}): whether this was recorded is not known.`,
     {
       hint: 'Call again when it is back: the same request_id or idempotency_key is counted once, and state shows what was recorded.',
+      passing: 'unknown',
       cause: bare(lost),
     },
   )
@@ -118,17 +126,17 @@ function explained(error: unknown): { what: string; hint: string } {
         what: `does not let this user in: ${said}.`,
         hint: /encryption|SSL off/i.test(said)
           ? 'Check the address; sslmode=verify-full or sslmode=require in it asks for TLS, which the server may demand.'
-          : "Check user and password in RUTTER_STORE or --store, and the server's pg_hba.conf.",
+          : "Check user and password in its address (RUTTER_STORE or RUTTER_REMOTE), and the server's pg_hba.conf.",
       }
     case '3D000':
       return {
         what: `has no such database: ${said}.`,
-        hint: 'Create it (createdb NAME), or correct the name in RUTTER_STORE or --store.',
+        hint: 'Create it (createdb NAME), or correct the name in its address (RUTTER_STORE or RUTTER_REMOTE).',
       }
     case '25006':
       return {
         what: 'is read-only, as a standby is: what is there can be read, and nothing was written.',
-        hint: 'Point RUTTER_STORE or --store at the primary.',
+        hint: 'Give the address of the primary (RUTTER_STORE or RUTTER_REMOTE).',
       }
     case '42501':
       return {
@@ -165,7 +173,10 @@ function explained(error: unknown): { what: string; hint: string } {
       }
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return { what: `is not to be found: ${said}.`, hint: 'Check the host in RUTTER_STORE or --store.' }
+      return {
+        what: `is not to be found: ${said}.`,
+        hint: 'Check the host in its address (RUTTER_STORE or RUTTER_REMOTE), and the network.',
+      }
     case '53300':
       return {
         what: `has no connection left: ${said}. Nothing was written.`,
@@ -175,7 +186,7 @@ function explained(error: unknown): { what: string; hint: string } {
   if (/client password must be a string/i.test(said)) {
     return {
       what: 'wants a password, and its address has none.',
-      hint: 'Give it in RUTTER_STORE or --store, in PGPASSWORD, or in ~/.pgpass.',
+      hint: 'Give it in the address (RUTTER_STORE or RUTTER_REMOTE), in PGPASSWORD, or in ~/.pgpass.',
     }
   }
   if (/SSL|TLS|cert|self-signed|self signed/i.test(`${said} ${code}`)) {

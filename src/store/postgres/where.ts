@@ -41,7 +41,7 @@ function decoded(text: string): string | null {
 export function notAnAddress(): Refusal {
   return new Refusal('invalid_argument', 'The address that was given is not one of a PostgreSQL database.', {
     hint:
-      'Give postgres://USER:PASSWORD@HOST:PORT/DATABASE in RUTTER_STORE or --store, with one host; ' +
+      'Give postgres://USER:PASSWORD@HOST:PORT/DATABASE in RUTTER_STORE (--store) or RUTTER_REMOTE (--remote), with one host; ' +
       'in user and password write % as %25, @ as %40, : as %3A, / as %2F, ? as %3F and # as %23.',
   })
 }

@@ -34,7 +34,7 @@ export async function retryWhileBusy<T>(attempt: () => T, patienceMs: number = P
 }
 
 /** SQLITE_BUSY (5) in all its kinds. */
-function isBusy(error: unknown): boolean {
+export function isBusy(error: unknown): boolean {
   const code = (error as { errcode?: number } | null)?.errcode
   return code !== undefined && (code & 0xff) === 5
 }

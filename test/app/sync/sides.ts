@@ -4,15 +4,14 @@ import { onTestFinished } from 'vitest'
 import { type Synced, sync } from '../../../src/app/operator/sync.ts'
 import { systemIdentity } from '../../../src/machine/identity.ts'
 import type { Copyable } from '../../../src/ports/log-copy.ts'
-import type { Processes } from '../../../src/ports/processes.ts'
-import { PostgresLedger } from '../../../src/store/postgres/ledger.ts'
+import { PostgresLedger, type PostgresLedgerOptions } from '../../../src/store/postgres/ledger.ts'
 import { type TestBook, testBook, testMachine } from '../../support/book.ts'
 import { testDatabase } from '../../support/postgres.ts'
 
 export interface Team {
   readonly url: string
   /** Another instance on the database, as another process would open it. */
-  open(over?: { project_id?: string; place?: string; processes?: Processes }): PostgresLedger
+  open(over?: Partial<PostgresLedgerOptions>): PostgresLedger
   sql(text: string): Promise<Record<string, unknown>[]>
 }
 

@@ -1,0 +1,99 @@
+import type { RemoteNote } from '../../domain/remote.ts'
+import type { RemoteNotes } from '../../ports/remote-notes.ts'
+import type { Complaint } from './complaint.ts'
+
+/** How a clone stands to the team's database beside it, as far as the last attempt knew. */
+export interface RemoteStatus {
+  /** The database, without the password. */
+  readonly remote: string
+  readonly together_at: string | null
+  readonly last_attempt_at: string | null
+  /** Events of this clone that had not arrived when the last attempt ended; `null` where there was none. */
+  readonly lacking: number | null
+  /** Since when attempts have come to nothing, and what the last of them met. */
+  readonly away_since: string | null
+  /** True where waiting does not help: a wrong password, say. */
+  readonly needs_help: boolean
+  readonly error: { readonly message: string; readonly hint?: string | undefined } | null
+  readonly is_at_it: boolean
+  /** When an attempt was begun whose process was killed; the next one goes on from there. */
+  readonly cut_off_at: string | null
+  readonly forks: RemoteNote['forks']
+  readonly left_apart: RemoteNote['left_apart']
+}
+
+/** `configured` is the database that this process was told of, which may be none, or another one than was last tried. */
+export function remoteStatus(notes: RemoteNotes, configured: string | null): RemoteStatus | null {
+  const known = notes.read()
+  const note = configured === null || known?.remote === configured ? known : null
+  const remote = configured ?? known?.remote
+  if (remote === undefined) return null
+  const last = note?.last ?? null
+  const isAtIt = note !== null && notes.isRunning(note)
+  return {
+    remote,
+    together_at: note?.together_at ?? null,
+    last_attempt_at: last?.ended_at ?? null,
+    lacking: last === null ? null : (note?.lacking ?? null),
+    away_since: note?.away_since ?? null,
+    needs_help: last?.outcome === 'refused',
+    error: last?.error ?? null,
+    is_at_it: isAtIt,
+    cut_off_at: isAtIt ? null : (note?.running?.began_at ?? null),
+    forks: note?.forks ?? [],
+    left_apart: note?.left_apart ?? [],
+  }
+}
+
+/** What a person should know of it. */
+export function remoteComplaints({
+  remote,
+  away_since,
+  needs_help,
+  error,
+  lacking,
+  forks,
+  left_apart,
+}: RemoteStatus): Complaint[] {
+  const base = { check: 'remote', where: remote, mended: null } as const
+  const waiting = lacking === null || lacking === 0 ? '' : ` ${eventsWaiting(lacking)}.`
+  const trouble =
+    error === null
+      ? []
+      : [
+          {
+            ...base,
+            level: needs_help ? 'wrong' : 'note',
+            message: `not brought together with this clone since ${away_since}: ${error.message}${waiting}`,
+            mend: needs_help
+              ? (error.hint ?? null)
+              : 'It is tried again by itself while an agent works here, or now: rutter sync.',
+          } as const,
+        ]
+  const apart = left_apart.map(
+    ({ stream, where, message }) =>
+      ({
+        ...base,
+        level: 'wrong',
+        where,
+        message: `${stream.kind} record ${stream.id} was left apart: ${message}`,
+        mend: 'rutter verify says more of a record that is not as it was written; rutter sync tries it again.',
+      }) as const,
+  )
+  const forked = forks.map(
+    ({ stream, common, here }) =>
+      ({
+        ...base,
+        level: 'note',
+        where: here.in_place,
+        message: `${stream.kind} record ${stream.id} and the team's copy of it parted behind event ${common}; that one is kept in ${here.beside}`,
+        mend: 'Each side goes on with its own and keeps the other beside it; rutter sync says where all four are.',
+      }) as const,
+  )
+  return [...trouble, ...apart, ...forked]
+}
+
+/** Honest about when that was so: what was recorded since is not counted. */
+export function eventsWaiting(lacking: number): string {
+  return `${lacking} ${lacking === 1 ? 'event' : 'events'} of this clone had not arrived there when it was last tried`
+}

@@ -1,0 +1,23 @@
+import { spawn } from 'node:child_process'
+
+export interface Errand {
+  readonly args: readonly string[]
+  readonly cwd: string
+  readonly env: NodeJS.ProcessEnv
+}
+
+/**
+ * Starts this very program once more, as a process that outlives this one and has nothing to do with its input, its output or the terminal's
+ * signals. `over` is called once it has ended or could not be started, if this process still lives then. Gives what ends it.
+ */
+export function startOnItsOwn({ args, cwd, env }: Errand, over: () => void = () => {}): () => void {
+  const [, program = ''] = process.argv
+  // What a debugger is told holds for one process.
+  const flags = process.execArgv.filter((flag) => !flag.startsWith('--inspect'))
+  const argv = [...flags, program, ...args]
+  const child = spawn(process.execPath, argv, { cwd, env, stdio: 'ignore', detached: true, windowsHide: true })
+  child.once('error', over)
+  child.once('exit', over)
+  child.unref()
+  return () => void child.kill('SIGKILL')
+}
