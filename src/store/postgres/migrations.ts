@@ -51,6 +51,8 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (project_id, slot)
   );
   CREATE INDEX slots_by_session ON rutter.slots (project_id, session_id) WHERE session_id IS NOT NULL;
+  -- A renewal asks for those of one process, among the thousands that a project may have.
+  CREATE INDEX slots_by_holder ON rutter.slots (project_id, holder) WHERE session_id IS NOT NULL;
 
   CREATE TABLE rutter.heartbeats (
     project_id ${TEXT}, session_id ${TEXT},
