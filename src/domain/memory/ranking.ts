@@ -13,7 +13,7 @@ export const SEARCH_COST = {
   /** Terms whose documents are scored, at most, the rarest first. */
   scored_terms: 10,
   /** Documents that these may have together, about 0.002 ms each. */
-  scored_docs: 800,
+  scored_docs: 500,
   /** Common terms that are looked for where rare ones bring too little. */
   common_terms: 3,
   /** Common terms that tell the documents of rare ones apart: more of them cost a third of a search and moved no figure of its quality. */
