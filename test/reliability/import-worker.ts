@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import { importMemory } from '../../src/app/memory/import/import.ts'
 import { readSource } from '../../src/app/memory/import/read.ts'
 import { type Disk, nodeDisk } from '../../src/log/disk.ts'
@@ -14,7 +15,10 @@ const { root, text, dies } = JSON.parse(process.argv[2] ?? '{}') as ImportErrand
 let passed = 0
 
 function pass(point: string): void {
-  if (point === dies.point && ++passed === dies.nth) process.kill(process.pid, 'SIGKILL')
+  if (point !== dies.point || ++passed !== dies.nth) return
+  // Who is killed leaves no compiled code behind, and the next one would start from the sources.
+  flushCompileCache()
+  process.kill(process.pid, 'SIGKILL')
 }
 
 /** Dies with half of a record beside the place that it is for. */

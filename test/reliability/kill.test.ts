@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { expect, test } from 'vitest'
+import { LAUNCHER } from '../support/launcher.ts'
 import { check, VIOLATIONS } from '../torture/checker.ts'
 import { bundleWorker, Site, scratchFolder } from '../torture/harness.ts'
 import { randomFrom } from '../torture/random.ts'
@@ -16,7 +17,6 @@ const KILLING_MS = 15_000
 /** A real server takes a second to start on a busy machine. */
 const SERVERS = 20
 const SERVING_MS = 20_000
-const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
 
 test('processes that are killed within 20 ms of their first answer leave every answer in the record', async () => {
   const folder = scratchFolder()
@@ -67,7 +67,7 @@ async function conversations(root: string, slot: string, servers: number): Promi
   for (let i = 0; i < servers && performance.now() < endsAt; i++) {
     const transport = new StdioClientTransport({
       command: process.execPath,
-      args: [main, 'mcp', '--root', root, '--slot', slot],
+      args: [LAUNCHER, 'mcp', '--root', root, '--slot', slot],
       stderr: 'inherit',
     })
     const client = new Client({ name: 'kill-test', version: '1' })

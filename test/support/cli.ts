@@ -8,9 +8,7 @@ import { onTestFinished } from 'vitest'
 import { nodeDisk } from '../../src/log/disk.ts'
 import { ensureBook } from '../../src/log/init.ts'
 import { bookLayout } from '../../src/log/layout.ts'
-
-/** As it is installed: the bundle, or where the sources are newer, those. */
-const LAUNCHER = join(import.meta.dirname, '../../bin/rutter.js')
+import { LAUNCHER } from './launcher.ts'
 
 export interface Ran {
   readonly status: number | null

@@ -1,10 +1,21 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { chmodSync, chownSync, cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  lchownSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { RUN_FOLDER } from './run-folder.ts'
 
 /** A PostgreSQL that can be started here. */
 export interface PostgresPrograms {
@@ -35,6 +46,8 @@ export interface TestServer {
 
 /** Not 'postgres': what a test may do must not depend on who the superuser is. */
 const ADMIN = 'admin'
+
+const ENVIRONMENT = { PATH: process.env['PATH'] ?? '', LC_ALL: 'C', TZ: 'UTC' }
 
 /** The programs of this system, and those that npm brought, each major version once, oldest first. */
 export async function postgresPrograms(): Promise<PostgresPrograms[]> {
@@ -81,14 +94,9 @@ export async function startPostgres(
     chownSync(folder, as.uid, as.gid)
     chmodSync(folder, 0o755)
   }
-  const { major, initdb, postgres } = withinReach(given, as) ? given : copied(given, join(folder, 'programs'))
-  const env = { PATH: process.env['PATH'] ?? '', LC_ALL: 'C', TZ: 'UTC' }
-  execFileSync(initdb, ['-D', dataDir, '-U', ADMIN, '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'], {
-    ...as,
-    env,
-    cwd: folder,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
+  const { major, postgres, data } = prepared(given, as, process.env[RUN_FOLDER] ?? folder)
+  cpSync(data, dataDir, { recursive: true })
+  own(dataDir, as)
   const port = await freePort()
   const all = { fsync: 'off', max_connections: '100', log_min_messages: 'fatal', ...settings }
   const args = ['-D', dataDir, '-k', folder, '-h', '127.0.0.1', '-p', String(port)]
@@ -109,7 +117,7 @@ export async function startPostgres(
     }
   }
   const start = async () => {
-    child = spawn(postgres, args, { ...as, env, cwd: folder, stdio: 'ignore' })
+    child = spawn(postgres, args, { ...as, env: ENVIRONMENT, cwd: folder, stdio: 'ignore' })
     for (let i = 0; i < 400; i++) {
       if (child.exitCode !== null) throw new Error(`postgres ended with ${child.exitCode}; see ${folder}`)
       try {
@@ -150,6 +158,53 @@ export async function startPostgres(
   return { major, port, socketDir: folder, dataDir, url, sql, start, kill, stop, end }
 }
 
+/** Programs that can be run here, and the folder of a server that has not run yet. */
+interface Prepared extends PostgresPrograms {
+  readonly data: string
+}
+
+/** Made once in a folder: to set up a server takes longer than most files' tests do, and to copy one next to nothing. */
+function prepared(given: PostgresPrograms, as: Unprivileged, within: string): Prepared {
+  const place = join(within, `postgres-${given.major}`)
+  const isReachable = withinReach(given, as)
+  const at = (folder: string): Prepared => ({
+    ...(isReachable ? given : movedTo(join(folder, 'programs'), given)),
+    data: join(folder, 'data'),
+  })
+  if (existsSync(place)) return at(place)
+  const making = mkdtempSync(join(within, 'making-'))
+  if (!isReachable) {
+    // Links between its libraries lead nowhere within reach unless they are taken as they stand.
+    cpSync(programsOf(given), join(making, 'programs'), { recursive: true, verbatimSymlinks: true })
+  }
+  own(making, as)
+  const { initdb, data } = at(making)
+  const options = ['-U', ADMIN, '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', '--wal-segsize=1']
+  execFileSync(initdb, ['-D', data, ...options], {
+    ...as,
+    env: ENVIRONMENT,
+    cwd: making,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  try {
+    renameSync(making, place)
+  } catch (error) {
+    // Another file's process was faster.
+    if (!existsSync(place)) throw error
+    rmSync(making, { recursive: true })
+  }
+  return at(place)
+}
+
+/** Gives a folder to those who may run PostgreSQL. */
+function own(folder: string, as: Unprivileged): void {
+  chmodSync(folder, 0o700)
+  if (!('uid' in as)) return
+  for (const entry of ['', ...readdirSync(folder, { recursive: true, encoding: 'utf8' })]) {
+    lchownSync(join(folder, entry), as.uid, as.gid)
+  }
+}
+
 /** A checkout may stand in a folder of root's that nobody else can enter. */
 function withinReach({ postgres }: PostgresPrograms, as: { uid?: number; gid?: number }): boolean {
   try {
@@ -160,14 +215,20 @@ function withinReach({ postgres }: PostgresPrograms, as: { uid?: number; gid?: n
   }
 }
 
-function copied({ major, initdb, postgres }: PostgresPrograms, to: string): PostgresPrograms {
-  const from = join(dirname(postgres), '..')
-  cpSync(from, to, { recursive: true })
-  return { major, initdb: join(to, relative(from, initdb)), postgres: join(to, relative(from, postgres)) }
+/** The folder that a version's programs and what they read are in. */
+function programsOf({ postgres }: PostgresPrograms): string {
+  return join(dirname(postgres), '..')
 }
 
+function movedTo(to: string, given: PostgresPrograms): PostgresPrograms {
+  const moved = (program: string) => join(to, relative(programsOf(given), program))
+  return { major: given.major, initdb: moved(given.initdb), postgres: moved(given.postgres) }
+}
+
+type Unprivileged = { readonly uid: number; readonly gid: number } | Record<string, never>
+
 /** PostgreSQL does not run as root. */
-export function unprivileged(): { uid: number; gid: number } | Record<string, never> {
+export function unprivileged(): Unprivileged {
   if (process.getuid?.() !== 0) return {}
   const id = (flag: string, user: string) => Number(execFileSync('id', [flag, user], { encoding: 'utf8' }))
   return { uid: id('-u', 'nobody'), gid: id('-g', 'nobody') }

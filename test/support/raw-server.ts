@@ -1,7 +1,8 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { type Json, MAIN, serverEnvironment, whenTidying } from './mcp-client.ts'
+import { LAUNCHER } from './launcher.ts'
+import { type Json, serverEnvironment, whenTidying } from './mcp-client.ts'
 
 export interface Ending {
   readonly code: number | null
@@ -20,7 +21,7 @@ export class RawServer {
   #nextId = 1
 
   constructor(root: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(process.execPath, [MAIN, 'mcp', ...args], { cwd: root, env: serverEnvironment(root, env) })
+    this.child = spawn(process.execPath, [LAUNCHER, 'mcp', ...args], { cwd: root, env: serverEnvironment(root, env) })
     this.#ended = once(this.child, 'close').then(([code, signal]) => ({ code, signal }))
     // A server that died took its pipe with it; the test sees that by `ending`.
     this.child.stdin.on('error', () => {})

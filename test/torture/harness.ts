@@ -35,11 +35,13 @@ export async function bundleWorker(folder: string, patches: readonly Patch[] = [
   cpSync(join(repository, 'src'), join(copy, 'src'), { recursive: true })
   cpSync(join(repository, 'test', 'torture'), join(copy, 'test', 'torture'), { recursive: true })
   for (const patch of patches) apply(join(copy, patch.file), patch)
-  const outfile = join(folder, 'worker.mjs')
   await build({
     entryPoints: [join(copy, 'test', 'torture', 'worker.ts')],
-    outfile,
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
     bundle: true,
+    // What stands behind `import()` is read only where it is needed.
+    splitting: true,
     format: 'esm',
     platform: 'node',
     target: 'node24',
@@ -47,7 +49,7 @@ export async function bundleWorker(folder: string, patches: readonly Patch[] = [
     logLevel: 'error',
   })
   rmSync(copy, { recursive: true })
-  return outfile
+  return join(folder, 'worker.mjs')
 }
 
 function apply(path: string, { file, from, to }: Patch): void {

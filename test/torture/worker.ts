@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { createInterface } from 'node:readline'
 import { asRefusal, perform } from '../../src/app/operation.ts'
 import { operations } from '../../src/app/operations/index.ts'
@@ -103,6 +104,8 @@ const context = openRig({
   ...(config.jumps ? { clock: jumpingClock(random) } : {}),
 })
 const answers = new AnswerFile(config.answers)
+// Who is killed leaves no compiled code behind, and the next one would start from the sources.
+flushCompileCache()
 
 if (config.mode === 'random') {
   await runAtRandom(Object.assign(current, { context, answers, random, config, say }))
