@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** Many timings of one thing, put together. */
 export interface Measure {
   readonly what: string
-  readonly unit: 'ms' | 'µs' | 's' | 'calls/s'
+  readonly unit: 'ms' | 'µs' | 's' | 'calls/s' | 'bytes'
   /** Over rounds where there were rounds: the median of their medians. */
   readonly median: number
   /** Over all timings; `null` where there are too few for it to mean anything. */

@@ -21,6 +21,8 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   postgres: () => import('./postgres.ts'),
   sync: () => import('./sync.ts'),
   fleet: () => import('./fleet.ts'),
+  dedup: () => import('./dedup.ts'),
+  capacity: () => import('./capacity.ts'),
 }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } })

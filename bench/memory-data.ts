@@ -28,8 +28,9 @@ export function* decisionEvents(
   projectId: string,
   count: number,
   { digest, newId }: Identity,
+  families = new Families(),
 ): Generator<DecisionSaved> {
-  for (const words of new Families().decisions(count)) {
+  for (const words of families.decisions(count)) {
     const { scope, ...text } = decisionOf(words)
     if (wordsOfDecision(text).size === 0) throw new Error('A decision of the bench has no words.')
     yield {

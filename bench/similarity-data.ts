@@ -9,10 +9,14 @@ const LARGEST_FAMILY = 30
 /** What part of a family's words a variant has replaced, at most. */
 const MOST_REPLACED = 0.4
 
-/** Families of decisions, the same each time: the words of each are drawn by Zipf's law, the variants replace some of them. */
+/** Families of decisions, the same each time for a seed: the words of each are drawn by Zipf's law, the variants replace some of them. */
 export class Families {
-  readonly #random = random(1)
+  readonly #random: () => number
   readonly #families: string[][] = []
+
+  constructor(seed = 1) {
+    this.#random = random(seed)
+  }
 
   /** One more decision of a family that is there, with a word that nobody has used now and then. */
   another(): string[] {

@@ -13,6 +13,7 @@ export function forDriver(url: string): string {
   const start = url.indexOf('?')
   if (start === -1) return url
   const parameters = new URLSearchParams(url.slice(start + 1))
+  checkServer(parameters)
   const mode = parameters.get('sslmode')
   if (mode !== null && !SSL_MODES.includes(mode)) {
     throw wrong(`sslmode is "${mode}" in the store's address.`, `Allowed are: ${SSL_MODES.join(', ')}.`)
@@ -29,6 +30,15 @@ export function forDriver(url: string): string {
   if (mode === 'allow' || mode === 'prefer') parameters.set('sslmode', 'require')
   parameters.set('uselibpqcompat', 'true')
   return `${url.slice(0, start)}?${parameters}`
+}
+
+/** The driver connects to one host and asks for no kind of server: it would take several for one odd name, and a demand for nothing. */
+function checkServer(parameters: URLSearchParams): void {
+  const hint = 'Give one host that leads to the primary: a name, a virtual address, or a pooler before the servers.'
+  if (parameters.get('host')?.includes(',')) throw wrong("The store's address names several hosts.", hint)
+  const kind = parameters.get('target_session_attrs') ?? 'any'
+  if (kind !== 'any')
+    throw wrong(`The store's address asks for a server that is "${kind}", which cannot be chosen here.`, hint)
 }
 
 function checkFile(name: string, path: string | null): void {

@@ -52,7 +52,22 @@ test('the SQL in docs/scale.md does what it says, step by step on a server of it
   expect(await owner.about()).toMatchObject({ row_level_security: true, search_by_index: false })
   await run(leakproof ?? '', server.url('rutter'))
   expect(await owner.about()).toMatchObject({ row_level_security: true, search_by_index: true })
+
+  const [removal] = sqlOf('Old sessions')
+  const tables = (await server.sql(TABLES, 'rutter')).map(({ name }) => String(name))
+  const left = () => server.sql(`${tables.map(countedBy).join(' UNION ALL ')} ORDER BY 1, 2`, 'rutter')
+  const before = await left()
+  expect(before.filter(({ project_id }) => project_id === 'atlas').length).toBeGreaterThan(2)
+  await server.sql(removal ?? '', 'rutter')
+  expect(await left()).toEqual(before.filter(({ project_id }) => project_id !== 'atlas'))
 })
+
+const TABLES = `SELECT relname AS name FROM pg_class
+  WHERE relnamespace = 'rutter'::regnamespace AND relkind = 'r' AND relname <> 'project_grants'`
+
+function countedBy(table: string): string {
+  return `SELECT '${table}' AS name, project_id, count(*) AS n FROM rutter.${table} GROUP BY project_id`
+}
 
 /** The blocks of SQL under a heading. */
 function sqlOf(heading: string): string[] {

@@ -107,6 +107,16 @@ test.each([
   expect(`${refusal.message} ${refusal.hint}`).toContain('postgres://USER:PASSWORD@HOST:PORT/DATABASE')
 })
 
+test.each([
+  ['/db?host=one,two', /names several hosts/],
+  ['/db?target_session_attrs=read-write', /asks for a server that is "read-write"/],
+])('what psql would choose a server by is refused, as it would not be looked at: %s', async (rest, message) => {
+  const refusal = await refused(at(`me:${SECRET}@`, rest))
+  expect(refusal).toMatchObject({ code: 'invalid_argument' })
+  expect(refusal.message).toMatch(message)
+  expect(refusal.hint).toMatch(/one host/)
+})
+
 test('every character that is written as it must be is part of the password, and of nothing else', async () => {
   const odd = 'a@b/c:d?e#f%g h'
   await server.sql(`CREATE ROLE odd LOGIN PASSWORD '${odd}'`)
