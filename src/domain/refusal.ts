@@ -34,6 +34,9 @@ export interface RefusalBody {
  */
 export type Passing = 'nothing' | 'unknown'
 
+/** Another process of this machine has the book, and has had it for long. It passes too; but nobody else's store is away. */
+export type Busy = 'busy'
+
 /**
  * A call that was understood and turned down. Throwing one inside a write rolls the whole write back:
  * a refused call changes nothing.
@@ -42,13 +45,13 @@ export class Refusal extends Error {
   readonly code: RefusalCode
   readonly hint: string | undefined
   readonly details: Readonly<Record<string, unknown>>
-  /** Set where trouble passes by itself; `null` where waiting changes nothing, or what is in the way is a lock of this machine's. */
-  readonly passing: Passing | null
+  /** Set where trouble passes by itself; `null` where waiting changes nothing. */
+  readonly passing: Passing | Busy | null
 
   constructor(
     code: RefusalCode,
     message: string,
-    more: { hint?: string; details?: Record<string, unknown>; passing?: Passing | null; cause?: unknown } = {},
+    more: { hint?: string; details?: Record<string, unknown>; passing?: Passing | Busy | null; cause?: unknown } = {},
   ) {
     super(message, more.cause === undefined ? undefined : { cause: more.cause })
     this.name = 'Refusal'

@@ -40,7 +40,7 @@ export async function saveLearnings(context: Context, learnings: Learnings): Pro
   try {
     return await saveNow(context, learnings)
   } catch (error) {
-    if (!(error instanceof Refusal) || error.passing === null) throw error
+    if (!(error instanceof Refusal) || error.passing === null || error.passing === 'busy') throw error
     return putOff(error, error.passing, learnings)
   }
 }
@@ -67,7 +67,7 @@ async function globalProblem({ ledger }: Context): Promise<SaveResult | null> {
   } catch (error) {
     if (!(error instanceof Refusal) || error.code !== 'store_unavailable') throw error
     const message = `The global book cannot be written: ${error.message}`
-    const status = error.passing === null ? 'failed' : 'pending_retry'
+    const status = error.passing === null || error.passing === 'busy' ? 'failed' : 'pending_retry'
     return notSaved(status, 'store_unavailable', message, error.hint ?? 'Save it in project scope.')
   }
 }

@@ -141,7 +141,7 @@ function explained(error: unknown): { what: string; hint: string } {
     case '42501':
       return {
         what: `forbids this to its user: ${said}.`,
-        hint: 'Grant what docs/scale.md lists for the role that agents use.',
+        hint: 'What an agent does wants the rights that rutter migrate --print-grants ROLE lists; rutter migrate itself wants the owner of the tables, who may make a schema in this database (docs/scale.md).',
       }
     case '53100':
       return {

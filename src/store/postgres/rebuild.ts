@@ -3,13 +3,12 @@ import { isMemoryEvent, type MemoryEvent } from '../../domain/memory/events.ts'
 import { isSessionEvent } from '../../domain/session/events.ts'
 import { type Change, project } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
-import { parseLine } from '../../log/line.ts'
 import type { Progress } from '../../ports/ledger.ts'
 import { MemoryLocks } from './memory-locks.ts'
 import { MemoryProjection } from './memory-projection.ts'
 import { Rows } from './rows.ts'
 import type { Sql } from './sql.ts'
-import { forked, Streams } from './streams.ts'
+import { forked, Streams, understood } from './streams.ts'
 
 /** Throws a project's projection away and computes it again from its log, while nobody adds to it. Locks on slots stay. */
 export async function rebuild(
@@ -20,9 +19,12 @@ export async function rebuild(
   const streams = new Streams(sql, projectId)
   const rows = new Rows(sql, projectId)
   const memory = new MemoryProjection(sql, projectId)
-  const all = await streams.lockAll()
+  // As whoever saves takes them: the memory before the streams.
   await new MemoryLocks(sql).take(await memory.projects())
+  await streams.overtakeAll()
   await Promise.all([rows.dropAll(), memory.dropAll()])
+  // With those that began before what is theirs was dropped.
+  const all = await streams.lockAll()
   let events = 0
   for (const [i, { stream, head }] of all.entries()) {
     await projectStream({ streams, rows, memory }, stream)
@@ -43,8 +45,7 @@ export async function projectStream(
   let session: SessionState | undefined
   let seq = 0
   for await (const lines of streams.pages(stream)) {
-    // One that a later version wrote is kept and passed over, as where the log is files.
-    const events = lines.map(parseLine).flatMap((parsed) => (parsed.kind === 'event' ? [parsed.event] : []))
+    const events = lines.flatMap(understood)
     learned.push(...events.filter(isMemoryEvent))
     seq += lines.length
     const own = stream.kind === 'session' ? events.filter(isSessionEvent) : []

@@ -51,6 +51,10 @@ export class RecalledSessions {
       this.#known.delete(oldest)
     }
   }
+
+  forget(sessionId: string): void {
+    this.#known.delete(sessionId)
+  }
 }
 
 /** What one transaction takes from memory. */

@@ -2,7 +2,7 @@ import { isSessionEvent } from '../../domain/session/events.ts'
 import { project } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
 import { type Row, restored } from './sql.ts'
-import { eventOf } from './streams.ts'
+import { understood } from './streams.ts'
 
 /*
  * A session's state is ten times as long as an event, and to write it with every call was the half of what a call cost the server. So
@@ -23,7 +23,7 @@ export function stateOf(row: Row): SessionState {
   const snapshot = JSON.parse(restored(row['state'])) as SessionState
   const since = row['since'] as readonly string[]
   if (since.length === 0) return snapshot
-  const events = since.map((line) => eventOf(restored(line))).filter((event) => event !== undefined)
+  const events = since.flatMap((line) => understood(restored(line)))
   return project(snapshot, events.filter(isSessionEvent), events.at(-1)?.at).state
 }
 

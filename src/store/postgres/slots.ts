@@ -47,6 +47,7 @@ export class Slots {
   readonly #self: string
   /** What this transaction went by when it judged a slot: token, and last renewal. */
   readonly #seen = new Map<string, Version>()
+  readonly #renewed: string[] = []
 
   constructor(sql: Sql, projectId: string, on: SlotsOn) {
     this.#sql = sql
@@ -139,14 +140,19 @@ export class Slots {
     )
   }
 
-  /** Renews a session's lease where this process holds it. */
+  /** Renews a session's lease where this process holds it and has not done so of late. */
   async renew(sessionId: string): Promise<void> {
     if (!this.#on.renewals.isDue(sessionId, this.#on.ttlMs)) return
-    this.#on.renewals.note(sessionId)
+    this.#renewed.push(sessionId)
     await this.#sql.run(
       `UPDATE rutter.slots SET renewed_at = clock_timestamp() WHERE project_id = $1 AND session_id = $2 AND holder = $3`,
       [this.#project, sessionId, this.#self],
     )
+  }
+
+  /** To be called once what was renewed is committed: an attempt that is tried again must renew again. */
+  noteRenewals(): void {
+    for (const sessionId of this.#renewed) this.#on.renewals.note(sessionId)
   }
 
   async renewAll(): Promise<void> {

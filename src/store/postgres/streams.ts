@@ -120,7 +120,12 @@ export class Streams {
     return await this.#listed('')
   }
 
-  /** The same, and nobody adds to any of them until this transaction is over. */
+  /** Locks each, and lets whoever has decided by one of them decide anew: what they would change is about to be another row. */
+  async overtakeAll(): Promise<void> {
+    await this.#sql.run('UPDATE rutter.streams SET fence = fence + 1 WHERE project_id = $1', [this.#project])
+  }
+
+  /** All of them, and nobody adds to any until this transaction is over. */
   async lockAll(): Promise<{ stream: StreamRef; head: SeenHead }[]> {
     return await this.#listed('FOR UPDATE')
   }
@@ -216,6 +221,12 @@ const FENCE = `
 /** The end of a stream, in columns of its row. */
 export function headIn(row: Row): SeenHead {
   return { seq: Number(row['seq']), hash: String(row['hash']), fence: Number(row['fence']) }
+}
+
+/** The event of a line that this version knows; one that a later version wrote is kept and passed over, as where the log is files. */
+export function understood(line: string): RecordedEvent[] {
+  const parsed = parseLine(line)
+  return parsed.kind === 'event' ? [parsed.event] : []
 }
 
 /** An event as its line has it. What does not parse was not written by us, and is passed over like an unknown event. */

@@ -28,8 +28,8 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   readonly #recollection: Recollection
   readonly #locks: MemoryLocks
   readonly #isCautious: boolean
-  /** What goes with the flush and waits for nobody's answer. */
-  readonly #pending: (() => Promise<void>)[] = []
+  /** Heartbeats that go with the flush. */
+  readonly #heard = new Map<string, Heartbeat>()
   /** Of the sessions that were touched, as this transaction leaves them. */
   readonly #beats = new Map<string, Heartbeat | undefined>()
   #newMemory: StreamRef | undefined
@@ -104,8 +104,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     this.#beats.set(sessionId, heartbeat)
     // Until when a lease runs is told with a heartbeat, and what is remembered may have been renewed since.
     for (const [slot, status] of this.judged) if (status?.lease.session_id === sessionId) this.judged.delete(slot)
-    this.#pending.push(() => this.slots.renew(sessionId))
-    this.#pending.push(() => this.rows.putHeartbeat(sessionId, heartbeat))
+    this.#heard.set(sessionId, heartbeat)
   }
 
   get project_id(): string {
@@ -127,6 +126,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
 
   /** Remembers what was written, once it is committed. */
   async remember(): Promise<void> {
+    this.slots.noteRenewals()
     for (const { stream, before, after, session, asOf } of await Promise.all(this.#touched.values())) {
       if (stream.kind !== 'session') continue
       const lease = session === undefined ? undefined : this.judged.get(session.slot)
@@ -146,7 +146,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
       line: lines[0] ?? '',
     }))
     const [only, ...others] = written
-    const isStep = only !== undefined && others.length === 0 && this.#pending.length === 0 && isUsual(only)
+    const isStep = only !== undefined && others.length === 0 && this.#heard.size === 0 && isUsual(only)
     const isAlone = isStep && !this.sql.isInTransaction && touched.every((one) => one === only || one.recalled === null)
     const sent = isAlone ? [this.#step(only)] : await this.#sendAll(written)
     const all = Promise.all(sent)
@@ -167,11 +167,11 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   }
 
   async #sendAll(written: readonly TouchedStream[]): Promise<Promise<void>[]> {
-    if (written.length === 0 && this.#pending.length === 0) return [this.confirm()]
+    if (written.length === 0 && this.#heard.size === 0) return [this.confirm()]
     await this.#locks.take(written.flatMap(({ learned }) => learned.map(({ data }) => data.project_id)))
     this.sql.begin()
-    // The slot's row before the stream's, as whoever clears a slot has them: two who need both never wait for each other in a circle.
-    const sent = [this.confirm(), ...this.#pending.map((send) => send())]
+    // The slot's row, the stream's, the heartbeat's: in this order everybody has them, so nobody waits for another in a circle.
+    const sent = [this.confirm(), ...[...this.#heard.keys()].map((id) => this.slots.renew(id))]
     for (const touched of written) {
       const { stream, before, after, lines, changes, session } = touched
       sent.push(this.streams.append(stream, before, after, lines))
@@ -179,6 +179,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
       sent.push(this.rows.carryOut(changes), this.rows.putSession(session, after.seq))
       touched.asOf = after.seq
     }
+    for (const [id, heartbeat] of this.#heard) sent.push(this.rows.putHeartbeat(id, heartbeat))
     // Where the connection is lost while what was learned is taken in, these fail too, and nobody is there to be told.
     for (const one of sent) one.catch(() => {})
     const memory = new MemoryProjection(this.sql, this.project_id)
@@ -200,7 +201,9 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     const fresh = { recalled: null, lines: [], changes: [], learned: [] }
     if (this.#isCautious) await this.#lock(stream)
     if (stream.kind === 'session') {
-      const recalled = this.#isCautious ? undefined : this.#recollection.take(stream.id)
+      // Somebody else was first: what was remembered is no help the next time either, should this be refused.
+      if (this.#isCautious) this.parts.recalled.forget(stream.id)
+      const recalled = this.#recollection.take(stream.id)
       if (recalled !== undefined) return this.#recall(stream, recalled)
       const { head, session, as_of, beat, row } = await sessionBefore(this.sql, this.project_id, stream.id)
       const leased = this.slots.statusIn(row)

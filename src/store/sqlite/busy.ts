@@ -24,7 +24,7 @@ export async function retryWhileBusy<T>(attempt: () => T, patienceMs: number = P
         throw new Refusal(
           'store_unavailable',
           `Another process has been writing to the book for more than ${patienceMs / 1000} s; nothing was changed.`,
-          { hint: 'Try again. If it lasts, rutter doctor shows who holds what.', cause: error },
+          { hint: 'Try again. If it lasts, rutter doctor shows who holds what.', passing: 'busy', cause: error },
         )
       }
     }

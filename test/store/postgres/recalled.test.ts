@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import pg from 'pg'
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { lineHash } from '../../../src/log/line.ts'
 import { refusalOf, testClock } from '../../support/book.ts'
 import { sharedServer } from '../../support/postgres.ts'
 import { agentOn, ledgerOn, preparedDatabase, startedAgent } from '../../support/trouble.ts'
@@ -85,6 +86,46 @@ test('a session whose record was computed anew meanwhile goes on where it stood'
   const { agent, truth } = await setUp()
   await truth.rebuild()
   expect(await agent.call('session_increment_completed')).toMatchObject({ tasks_completed: 2 })
+})
+
+test('a heartbeat renews the lease also where somebody else has recorded since', async () => {
+  const { agent, session_id, rows, project_id, operator } = await setUp()
+  const renewed = async () =>
+    (await rows(`SELECT renewed_at::text AS at FROM rutter.slots WHERE project_id = '${project_id}'`))[0]?.['at']
+  const before = await renewed()
+  const now = performance.now.bind(performance)
+  const later = vi.spyOn(performance, 'now').mockImplementation(() => now() + 20_000)
+  onTestFinished(() => later.mockRestore())
+  await operator.call('session_increment_completed', { session_id })
+  await agent.call('steering_heartbeat', { session_id, status: 'working' })
+  expect(await renewed()).not.toBe(before)
+})
+
+test('a session that somebody else has ended is not asked about by what was remembered, time and again', async () => {
+  const { agent, operator, session_id } = await setUp()
+  await operator.call('session_update', { session_id, status: 'stopped' })
+  const refused = () => refusalOf(agent.call('session_increment_completed'))
+  await refused()
+  expect((await statementsOf(refused)).length).toBeLessThan(4)
+})
+
+test('a line of a later version behind the kept state is passed over, as a rebuild does', async () => {
+  const { agent, truth, rows, project_id, session_id } = await setUp()
+  await agent.call('session_increment_completed')
+  const [last] = await rows(
+    `SELECT seq, line FROM rutter.events WHERE project_id = '${project_id}' ORDER BY seq DESC LIMIT 1`,
+  )
+  const before = String(last?.['line'])
+  const seq = Number(last?.['seq']) + 1
+  const line = JSON.stringify({ ...JSON.parse(before), v: 99, seq, prev: lineHash(before) })
+  await rows(`INSERT INTO rutter.events VALUES ('${project_id}', 'session', '${session_id}', ${seq}, '${line}')`)
+  await rows(
+    `UPDATE rutter.streams SET seq = ${seq}, hash = '${lineHash(line)}' WHERE project_id = '${project_id}' AND id = '${session_id}'`,
+  )
+  const reader = agentOn(truth)
+  const counted = await reader.call('session_get_state', { session_id })
+  await truth.rebuild()
+  expect(await reader.call('session_get_state', { session_id })).toEqual(counted)
 })
 
 test('calls of one process that are under way together are each counted', async () => {
