@@ -136,20 +136,27 @@ export function keepTogether(start: string, url: string): RemoteKeeper {
   // The address may have a password in it, and everybody sees the arguments of a process.
   const errand = { args: ['sync', '--background', '--root', root], cwd: root, env: { ...env, RUTTER_REMOTE: url } }
   const attempt = () =>
-    new Promise<void>((resolve) => {
-      const end = startOnItsOwn(errand, () => {
+    new Promise<void>((resolve, reject) => {
+      const end = startOnItsOwn(errand, (how) => {
         clearTimeout(patience)
-        resolve()
+        if (how instanceof Error) reject(how)
+        else resolve()
       })
       const patience = setTimeout(end, ATTEMPT_MS).unref()
     })
+  let lastTold = ''
   const keeper = new RemoteKeeper({
     remote,
     notes: new FileRemoteNotes({ disk: nodeDisk, layout, processes: systemProcesses() }),
     hasBook: () => existsSync(layout.settings),
     attempt,
     lastAttempt: () => void startOnItsOwn(errand),
-    onError: (error) => process.stderr.write(`rutter: nothing could be brought to ${remote}: ${error}\n`),
+    onError: (error) => {
+      // It is tried again and again: the same trouble is told once.
+      const told = `rutter: nothing could be brought to ${remote}: ${error}\n`
+      if (told !== lastTold) process.stderr.write(told)
+      lastTold = told
+    },
     now: Date.now,
     random: Math.random,
   })

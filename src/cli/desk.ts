@@ -121,6 +121,12 @@ export class Desk {
     return this.openOrMakeBook()
   }
 
+  /** The same project's book in the team's database that this clone is kept together with; `null` where there is none beside it. */
+  openBeside(): OpenBook | null {
+    if (this.store !== undefined || this.remote === undefined) return null
+    return this.#adapters.openBook(this.place.root, { store: this.remote })
+  }
+
   /** Keeps the book together with the team's database, where one was named, until this process ends. */
   keepTogether(): void {
     const remote = this.#calledWith(() => remoteBeside(this.store, this.remote))
@@ -158,8 +164,8 @@ export class Desk {
   }
 
   /** What an operation asks for, in the name of the person at the keyboard. */
-  operator(): Context {
-    return this.openBook().connect({ kind: 'operator', name: userName() }, defaultSlot())
+  operator(book: OpenBook = this.openBook()): Context {
+    return book.connect({ kind: 'operator', name: userName() }, defaultSlot())
   }
 
   /** Gives the result, for people or for programs. */

@@ -1,4 +1,4 @@
-import { eventsWaiting, type RemoteStatus } from '../app/operator/remote-status.ts'
+import { eventsWaiting, type RemoteStatus, TRIED_AGAIN } from '../app/operator/remote-status.ts'
 import type { Desk } from './desk.ts'
 import { ago, lasting } from './format.ts'
 import { forkLines, leftApartLine } from './sync-text.ts'
@@ -14,7 +14,7 @@ export function remoteLines({ out }: Desk, status: RemoteStatus, now: string): s
   return [
     `Together with ${oneLine(remote)}: ${when}${is_at_it ? '; just now at it again' : ''}`,
     ...(error === null ? [] : [`  ${how}${since}: ${oneLine(error.message)}`]),
-    ...(error?.hint === undefined || !needs_help ? [] : [`  ${oneLine(error.hint)}`]),
+    ...(error === null ? [] : [`  ${needs_help ? oneLine(error.hint ?? '') : TRIED_AGAIN}`]),
     ...(cut_off_at === null
       ? []
       : [`  an attempt was killed that had begun ${ago(cut_off_at, now)}; the next goes on from there`]),

@@ -35,6 +35,7 @@ export function mcpServer(options: McpServerOptions): Server {
     { capabilities: { tools: {}, resources: {}, prompts: {} }, instructions: instructionsFor(options.toolsets) },
   )
   let opened: Promise<Context> | undefined
+  let loaded: ReturnType<typeof load.operations> | undefined
   const context = (envelope: RequestMetaEnvelope | undefined) => {
     opened ??= options.context(clientName(server, envelope)).catch((error: unknown) => {
       // A book that could not be opened now may be opened by the next call: the disk has room again, say.
@@ -47,7 +48,9 @@ export function mcpServer(options: McpServerOptions): Server {
   server.setRequestHandler('tools/list', () => ({ tools }))
 
   server.setRequestHandler('tools/call', async ({ params }, { mcpReq }): Promise<CallToolResult> => {
-    const { operations } = await load.operations()
+    // Kept, since every call would pay for asking for the module anew.
+    loaded ??= load.operations()
+    const { operations } = await loaded
     const operation = operations.find(({ name }) => name === params.name && names.has(name))
     if (operation === undefined) {
       const known = [...names].join(', ')

@@ -151,3 +151,46 @@ test('in the background says nothing, notes what it did for rutter status, and t
   expect(doctor.stdout).toMatch(/note {2}me@127\.0\.0\.1:1\/team\n {2}not brought together with this clone since/)
   expect(doctor.stdout).not.toContain('sesame')
 })
+
+/** The id of what was saved about heliotrope. */
+async function found(at: Clone): Promise<string> {
+  const { matches } = (await rutter(['search', 'heliotrope', '--json'], at)).json() as { matches: { id: string }[] }
+  return matches[0]?.id ?? ''
+}
+
+test('refuses to bring a database together with itself', async () => {
+  const { url } = await testDatabase()
+  const at = clone(url)
+  await synced(at)
+  const both = await rutter(['sync'], { cwd: at.cwd, env: { ...at.env, RUTTER_STORE: url } })
+  expect(both.status).toBe(2)
+  expect(both.stderr).toContain('RUTTER_STORE')
+})
+
+test('purges a text in the clone and in the database at once, and no sync brings it back', async () => {
+  const { url } = await testDatabase()
+  const [one, two] = [clone(url), clone(url)]
+  await work(one, 'Keep tokens in heliotrope')
+  await synced(one)
+  const purged = await rutter(['forget', await found(one), '--purge', '--yes'], one)
+  expect([purged.status, purged.stderr]).toEqual([0, ''])
+  expect(purged.stdout).toMatch(/was written anew.*In the database:.*was written anew/s)
+  expect((await synced(one)).status).toBe(0)
+  expect((await synced(two)).status).toBe(0)
+  for (const at of [one, two]) {
+    const files = readdirSync(join(at.cwd, '.bot'), { recursive: true, withFileTypes: true })
+    const texts = files.filter((file) => file.isFile()).map((file) => readFileSync(join(file.parentPath, file.name)))
+    expect(texts.filter((text) => text.includes('heliotrope'))).toEqual([])
+  }
+})
+
+test('purges nothing where the database that has the text as well is away', async () => {
+  const { url } = await testDatabase()
+  const at = clone(url)
+  await work(at, 'Keep tokens in heliotrope')
+  const env = { ...at.env, RUTTER_REMOTE: 'postgres://nobody@127.0.0.1:1/nowhere' }
+  const refused = await rutter(['forget', await found(at), '--purge', '--yes'], { cwd: at.cwd, env })
+  expect(refused.status).toBe(1)
+  expect(refused.stderr).toMatch(/would come back.*Nothing was forgotten/s)
+  expect((await rutter(['search', 'heliotrope'], at)).stdout).toContain('Keep tokens in heliotrope')
+})

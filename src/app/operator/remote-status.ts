@@ -45,6 +45,8 @@ export function remoteStatus(notes: RemoteNotes, configured: string | null): Rem
   }
 }
 
+export const TRIED_AGAIN = 'It is tried again by itself while an agent works here, or now: rutter sync.'
+
 /** What a person should know of it. */
 export function remoteComplaints({
   remote,
@@ -65,9 +67,7 @@ export function remoteComplaints({
             ...base,
             level: needs_help ? 'wrong' : 'note',
             message: `not brought together with this clone since ${away_since}: ${error.message}${waiting}`,
-            mend: needs_help
-              ? (error.hint ?? null)
-              : 'It is tried again by itself while an agent works here, or now: rutter sync.',
+            mend: needs_help ? (error.hint ?? null) : TRIED_AGAIN,
           } as const,
         ]
   const apart = left_apart.map(

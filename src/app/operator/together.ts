@@ -80,7 +80,8 @@ async function noted(
     return synced
   } catch (error) {
     const { message, hint, passing } = asRefusal(error)
-    const told = { message, ...(hint === undefined ? {} : { hint }) }
+    // Said of a call that was refused; here it would be taken for what this clone has recorded.
+    const told = { message: message.replace(/ Nothing was written\.$/, ''), ...(hint === undefined ? {} : { hint }) }
     // Sessions went on meanwhile, and what they have recorded has not arrived either.
     account.here = await here.survey().then(eventsIn, () => account.here)
     end({ outcome: passing === null ? 'refused' : 'away', error: told, forks: [], left_apart: [] })

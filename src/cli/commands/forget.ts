@@ -1,7 +1,8 @@
 import { createInterface } from 'node:readline/promises'
-import { type Forgettable, type Forgotten, forget, forgettable } from '../../app/memory/forgetting.ts'
+import { type Forgettable, type Forgotten, forget, forgettable, type Wanted } from '../../app/memory/forgetting.ts'
+import { purgeOnBothSides } from '../../app/operator/purge-together.ts'
 import type { Cli } from '../command.ts'
-import type { Desk } from '../desk.ts'
+import type { Desk, OpenBook } from '../desk.ts'
 import { when } from '../format.ts'
 import { paragraph } from '../memory-text.ts'
 import { Misuse } from '../misuse.ts'
@@ -16,7 +17,7 @@ export function registerForget(cli: Cli): void {
     .command('forget', {
       summary: 'take a decision, pattern, summary or waiting text out of all answers',
       details:
-        'Its text is in no answer, search, brief or export from then on; that there once was something stays, so nothing that it superseded comes back. Without --purge the text stays in the record (.bot/workspace, or that of a team in its database) and in what this machine keeps of it. --purge takes it out of these too: the lines that have it are written anew without it, and those behind them are chained again, so another clone that still has the old record meets a fork and must purge as well. What git has in its history, or a backup has, on this machine or elsewhere, no command of Rutter can undo.',
+        'Its text is in no answer, search, brief or export from then on; that there once was something stays, so nothing that it superseded comes back. Without --purge the text stays in the record (.bot/workspace, or that of a team in its database) and in what this machine keeps of it. --purge takes it out of these too: the lines that have it are written anew without it, and those behind them are chained again, so another clone that still has the old record meets a fork and must purge as well. With RUTTER_REMOTE it is taken out of that database in the same call. What git has in its history, or a backup has, on this machine or elsewhere, no command of Rutter can undo.',
       examples: [
         'rutter forget 0b9f6a5e-3f5d-5c0e-9d59-6f0f3c2f4a11',
         'rutter forget 0b9f6a5e-3f5d-5c0e-9d59-6f0f3c2f4a11 --purge --yes',
@@ -38,12 +39,34 @@ export function registerForget(cli: Cli): void {
     if (!isDone && options.yes !== true && !(await isConfirmed(desk, before, purge))) {
       throw new Misuse('Nothing was forgotten: it was not confirmed.', 'Answer with "yes", or call it with --yes.')
     }
-    const forgotten = await forget(context, wanted, { purge })
-    desk.answer(forgotten, () =>
-      linesOf(forgotten, desk.store !== undefined).flatMap((line) => paragraph(line, '', terminalWidth())),
-    )
+    const beside = purge && before.project_id !== null ? desk.openBeside() : null
+    if (beside === null) {
+      const forgotten = await forget(context, wanted, { purge })
+      answer(desk, forgotten, linesOf(forgotten, desk.store === undefined ? 'clone' : 'database'))
+      return 0
+    }
+    try {
+      const { here, there } = await onBothSides(desk, beside, { ...wanted, id: before.id })
+      const ofDatabase = ['In the database:', ...linesOf(there, 'database').map((line) => `  ${line}`)]
+      answer(desk, { ...here, there }, [...linesOf(here, 'clone beside a database'), ...ofDatabase])
+    } finally {
+      await beside.ledger.close()
+    }
     return 0
   })
+}
+
+async function onBothSides(desk: Desk, beside: OpenBook, wanted: Wanted) {
+  const own = desk.openBook()
+  const sides = {
+    here: { context: desk.operator(own), copies: own.copies },
+    there: { context: desk.operator(beside), copies: beside.copies },
+  }
+  return await purgeOnBothSides({ ...sides, notes: own.notes }, wanted, (text) => own.identity.digest(text))
+}
+
+function answer(desk: Desk, result: object, lines: readonly string[]): void {
+  desk.answer(result, () => lines.flatMap((line) => paragraph(line, '', terminalWidth())))
 }
 
 async function isConfirmed({ out }: Desk, before: Forgettable, purge: boolean): Promise<boolean> {
@@ -68,7 +91,20 @@ function nameOf({ kind, id }: Pick<Forgettable, 'kind' | 'id'>): string {
   return `${name.charAt(0).toUpperCase()}${name.slice(1)} ${oneLine(id)}`
 }
 
-function linesOf(forgotten: Forgotten, isShared: boolean): string[] {
+type Whose = 'clone' | 'clone beside a database' | 'database'
+
+/** Who else may still have the text. */
+const ELSEWHERE: Readonly<Record<Whose, string>> = {
+  clone:
+    'Commit the changed records. Git still has the old ones in its history, and other clones have them until they pull; where both added to one, they purge as well. A database that this clone is brought together with has it too, and gives it back: purge there first, with --store.',
+  'clone beside a database':
+    'Commit the changed records. Git still has the old ones in its history. Other clones that were brought together with the database have it too, and give it back: they purge before their next sync.',
+  database:
+    'Backups of the database still have it. Clones that were brought together with it have it too, and give it back: they purge before their next sync.',
+}
+
+function linesOf(forgotten: Forgotten, whose: Whose): string[] {
+  const isShared = whose === 'database'
   const { purged, was_forgotten, said_again_as } = forgotten
   const lines = [
     was_forgotten
@@ -82,9 +118,7 @@ function linesOf(forgotten: Forgotten, isShared: boolean): string[] {
       purged.lines === 0
         ? `No record had its text any more.${removed}`
         : `${plural(purged.lines, 'line')} of ${plural(purged.records, 'record')} ${purged.lines === 1 ? 'was' : 'were'} written anew without it.${removed}`,
-      isShared
-        ? 'Backups of the database still have it, and clones that were brought together with it: they purge as well.'
-        : 'Commit the changed records. Git still has the old ones in its history, and other clones have them until they pull; where both added to one, they purge as well.',
+      ELSEWHERE[whose],
     )
     if (!purged.is_scrubbed) {
       lines.push(

@@ -1,4 +1,4 @@
-import { constants, setPriority } from 'node:os'
+import { constants, getPriority, setPriority } from 'node:os'
 import { Option } from 'commander'
 import { asRefusal } from '../../app/operation.ts'
 import { type Synced, sync } from '../../app/operator/sync.ts'
@@ -59,6 +59,13 @@ async function byHand(desk: Desk, url: string, options: Options): Promise<number
   const book = desk.openBook()
   const { copies, identity, openRemote } = book
   const remote = openRemote(url)
+  const [own, other] = [copies.copyOf('own').where, remote.copyOf('own').where]
+  if (own === other) {
+    throw new Misuse(
+      `Both sides are the database ${own}: with a store the book here is in it.`,
+      'Unset RUTTER_STORE, or leave --store out, to bring the files of this clone together with it.',
+    )
+  }
   const synced: Synced[] = []
   try {
     for (const which of isGlobal ? (['own', 'global'] as const) : (['own'] as const)) {
@@ -75,8 +82,8 @@ async function byHand(desk: Desk, url: string, options: Options): Promise<number
   } finally {
     await remote.close()
   }
-  const [own, shared] = synced
-  desk.answer({ ...own, ...(shared === undefined ? {} : { global: shared }) }, () => synced.flatMap(syncLines))
+  const [first, shared] = synced
+  desk.answer({ ...first, ...(shared === undefined ? {} : { global: shared }) }, () => synced.flatMap(syncLines))
   return synced.some(isApart) ? REFUSED : 0
 }
 
@@ -85,7 +92,7 @@ async function inBackground(desk: Desk, url: string): Promise<never> {
   if (desk.store !== undefined)
     throw new Misuse('With --store the book is in a database itself: nothing here is to be brought to one.')
   const book = desk.openBook()
-  setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+  yieldToOthers()
   const [here, there] = [book.copies.copyOf('own'), book.openRemote(url).copyOf('own')]
   const how = { dry_run: false, digest: (text: string) => book.identity.digest(text) }
   try {
@@ -94,6 +101,16 @@ async function inBackground(desk: Desk, url: string): Promise<never> {
   } catch (error) {
     desk.out.note(`rutter sync: ${asRefusal(error).message}`)
     process.exit(REFUSED)
+  }
+}
+
+/** Whoever is lower already may not rise, and where no process may change its own it is no reason to leave the work. */
+function yieldToOthers(): void {
+  try {
+    const wanted = constants.priority.PRIORITY_BELOW_NORMAL
+    if (getPriority() < wanted) setPriority(wanted)
+  } catch {
+    // At the usual priority it is done as well.
   }
 }
 

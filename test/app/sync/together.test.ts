@@ -5,7 +5,8 @@ import { syncByHand, syncInBackground, type Together, within } from '../../../sr
 import { begun } from '../../../src/domain/remote.ts'
 import { nodeDisk } from '../../../src/log/disk.ts'
 import { systemIdentity } from '../../../src/machine/identity.ts'
-import type { Copyable } from '../../../src/ports/log-copy.ts'
+import type { Copyable, LogCopy } from '../../../src/ports/log-copy.ts'
+import { retryWhileBusy } from '../../../src/store/sqlite/busy.ts'
 import { FileRemoteNotes } from '../../../src/store/sqlite/remote-notes.ts'
 import { extended, failed, put, startRun, stop } from '../../store/runs.ts'
 import { refusalOf, type TestBook, testBook } from '../../support/book.ts'
@@ -167,6 +168,20 @@ describe('a clone whose team is away', () => {
     expect(own).toMatchObject({ needs_help: true, error: { message: expect.stringContaining('nobody_here') } })
     expect(own === null ? [] : remoteComplaints(own)).toMatchObject([{ level: 'wrong', mend: expect.any(String) }])
   })
+})
+
+test('a book of this clone that is busy for long is no refusal of the database', async () => {
+  const [book, at] = [testBook(), await team()]
+  await saver(book).decide('Steer by the pole star')
+  const parts = sides(book, at.open())
+  const busy = async () =>
+    await retryWhileBusy(() => {
+      throw Object.assign(new Error('database is locked'), { errcode: 5 })
+    }, 0)
+  const here: LogCopy = Object.assign(Object.create(parts.here), { survey: busy })
+  await refusalOf(syncInBackground({ ...parts, here }, HOW))
+  expect(parts.notes.read()?.last).toMatchObject({ outcome: 'away' })
+  expect(statusIn(book, parts).own).toMatchObject({ needs_help: false })
 })
 
 test('notes that are torn, or of another version, say nothing and are written anew', async () => {
