@@ -9,7 +9,7 @@ import { answerExamination, foundLines } from '../findings.ts'
 import { examineGit, gitVersion } from '../git.ts'
 import { Misuse } from '../misuse.ts'
 import { withProgressBar } from '../progress.ts'
-import { remoteLines } from '../remote-text.ts'
+import { remoteHead } from '../remote-text.ts'
 import { oneLine, plural } from '../text.ts'
 
 /** `rutter doctor`: what is wrong with a book and its surroundings, and how to mend it. */
@@ -62,7 +62,7 @@ export function registerDoctor(cli: Cli): void {
             ...(about === null ? [] : [aboutLine(about)]),
             `Node ${environment.node}, ${environment.platform}`,
           ]),
-      ...(remote === null ? [] : remoteLines(desk, remote, new Date().toISOString())),
+      ...(remote === null ? [] : remoteHead(remote, new Date().toISOString())),
       ...complaints.flatMap((complaint) => ['', ...complaintLines(desk, complaint)]),
       '',
       verdict(result.ok ? 'Nothing is wrong.' : `${plural(wrong.length, 'thing')} wrong.`),
