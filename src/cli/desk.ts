@@ -136,11 +136,11 @@ export class Desk {
   }
 
   /** How the book stands to the team's database beside it; `null` where there is none, or the book itself is in one. */
-  remoteStatus(): RemoteStatus | null {
+  async remoteStatus(): Promise<RemoteStatus | null> {
     if (this.store !== undefined) return null
-    const { notes, openRemote } = this.openBook()
+    const { notes, openRemote, copies } = this.openBook()
     const configured = this.remote === undefined ? null : openRemote(this.remote).copyOf('own').where
-    return remoteStatus(notes, configured)
+    return await remoteStatus(notes, configured, copies.copyOf('own'))
   }
 
   noBook(): Error {

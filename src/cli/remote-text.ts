@@ -13,7 +13,7 @@ export function remoteLines({ out }: Desk, status: RemoteStatus, now: string): s
     ...remoteHead(status, now),
     ...(error === null ? [] : [`  ${how}${since}: ${oneLine(error.message)}`]),
     ...(error === null ? [] : [`  ${needs_help ? oneLine(error.hint ?? '') : TRIED_AGAIN}`]),
-    ...(lacking === null || lacking === 0 ? [] : [`  ${eventsWaiting(lacking)}`]),
+    ...(lacking === 0 ? [] : [`  ${eventsWaiting(lacking)}`]),
     ...[...forks.flatMap((fork) => forkLines(fork, false)), ...left_apart.map(leftApartLine)].map(
       (line) => `  ${line}`,
     ),

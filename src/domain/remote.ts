@@ -35,8 +35,6 @@ export const remoteNoteSchema = z.object({
   away_since: z.iso.datetime().nullable(),
   /** Events of this clone that are known to be there. */
   arrived: z.int(),
-  /** Events of this clone that had not arrived when the last attempt ended. */
-  lacking: z.int(),
   forks: z.array(syncedFork),
   left_apart: z.array(leftApart),
 })
@@ -52,7 +50,7 @@ export function begun(
   running: NonNullable<RemoteNote['running']>,
 ): RemoteNote {
   if (known?.remote === remote) return { ...known, running }
-  const nothing = { last: null, together_at: null, away_since: null, arrived: 0, lacking: 0, forks: [], left_apart: [] }
+  const nothing = { last: null, together_at: null, away_since: null, arrived: 0, forks: [], left_apart: [] }
   return { v: 1, remote, running, ...nothing }
 }
 
@@ -81,8 +79,6 @@ export function ended(note: RemoteNote, began_at: string, came: Came): RemoteNot
     together_at: isTogether ? ended_at : note.together_at,
     away_since: isTogether ? null : (note.away_since ?? began_at),
     arrived,
-    // Records that git took out of the working tree make it less than nothing.
-    lacking: here === null ? note.lacking : Math.max(0, here - arrived),
     forks: isTogether ? came.forks.slice(0, TOLD) : note.forks,
     left_apart: isTogether ? came.left_apart.slice(0, TOLD) : note.left_apart,
   }

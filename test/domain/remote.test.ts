@@ -104,20 +104,20 @@ describe('the note', () => {
           )
         }, note())
         expect(remoteNoteSchema.parse(JSON.parse(JSON.stringify(end)))).toEqual(end)
-        expect(end.lacking).toBeGreaterThanOrEqual(0)
+        expect(end.arrived).toBeGreaterThanOrEqual(0)
         expect(end.away_since === null).toBe(attempts.length === 0 || attempts.at(-1)?.[0] === 'together')
       }),
     )
   })
 
-  test('counts what had not arrived, and not what arrived before the database went away', () => {
+  test('counts what has arrived, also of an attempt that was cut off', () => {
     const together = ended(note(), AT, came({ here: 100, sent: 100 }))
-    expect(together).toMatchObject({ lacking: 0, arrived: 100, together_at: LATER })
+    expect(together).toMatchObject({ arrived: 100, together_at: LATER })
     const cut = ended(together, LATER, came({ outcome: 'away', here: 130, sent: 10, received: 5 }))
-    expect(cut).toMatchObject({ lacking: 15, together_at: LATER, away_since: LATER })
+    expect(cut).toMatchObject({ arrived: 115, together_at: LATER, away_since: LATER })
     const unknown = ended(cut, LATER, came({ outcome: 'away', here: null }))
-    expect(unknown).toMatchObject({ lacking: 15, last: { failures: 2 } })
-    expect(ended(unknown, LATER, came({ here: 140, sent: 25 }))).toMatchObject({ lacking: 0, away_since: null })
+    expect(unknown).toMatchObject({ arrived: 115, last: { failures: 2 } })
+    expect(ended(unknown, LATER, came({ here: 140, sent: 25 }))).toMatchObject({ arrived: 140, away_since: null })
   })
 
   test('about one database says nothing of another', () => {

@@ -1,6 +1,8 @@
 import type { RemoteNote } from '../../domain/remote.ts'
+import type { LogCopy } from '../../ports/log-copy.ts'
 import type { RemoteNotes } from '../../ports/remote-notes.ts'
 import type { Complaint } from './complaint.ts'
+import { eventsIn } from './sync-plan.ts'
 
 /** How a clone stands to the team's database beside it, as far as the last attempt knew. */
 export interface RemoteStatus {
@@ -8,8 +10,8 @@ export interface RemoteStatus {
   readonly remote: string
   readonly together_at: string | null
   readonly last_attempt_at: string | null
-  /** Events of this clone that had not arrived when the last attempt ended; `null` where there was none. */
-  readonly lacking: number | null
+  /** Events of this clone that are not known to have arrived. */
+  readonly lacking: number
   /** Since when attempts have come to nothing, and what the last of them met. */
   readonly away_since: string | null
   /** True where waiting does not help: a wrong password, say. */
@@ -22,8 +24,15 @@ export interface RemoteStatus {
   readonly left_apart: RemoteNote['left_apart']
 }
 
-/** `configured` is the database that this process was told of, which may be none, or another one than was last tried. */
-export function remoteStatus(notes: RemoteNotes, configured: string | null): RemoteStatus | null {
+/**
+ * `configured` is the database that this process was told of, which may be none, or another one than was last tried. What has been
+ * recorded since then is counted as well: `here` gives the events of this clone as it is now.
+ */
+export async function remoteStatus(
+  notes: RemoteNotes,
+  configured: string | null,
+  here: LogCopy,
+): Promise<RemoteStatus | null> {
   const known = notes.read()
   const note = configured === null || known?.remote === configured ? known : null
   const remote = configured ?? known?.remote
@@ -34,7 +43,8 @@ export function remoteStatus(notes: RemoteNotes, configured: string | null): Rem
     remote,
     together_at: note?.together_at ?? null,
     last_attempt_at: last?.ended_at ?? null,
-    lacking: last === null ? null : (note?.lacking ?? null),
+    // Records that git took out of the working tree make it less than nothing.
+    lacking: Math.max(0, eventsIn(await here.survey()) - (note?.arrived ?? 0)),
     away_since: note?.away_since ?? null,
     needs_help: last?.outcome === 'refused',
     error: last?.error ?? null,
@@ -58,7 +68,7 @@ export function remoteComplaints({
   left_apart,
 }: RemoteStatus): Complaint[] {
   const base = { check: 'remote', where: remote, mended: null } as const
-  const waiting = lacking === null || lacking === 0 ? '' : ` ${eventsWaiting(lacking)}.`
+  const waiting = lacking === 0 ? '' : ` ${eventsWaiting(lacking)}.`
   const trouble =
     error === null
       ? []
@@ -93,7 +103,6 @@ export function remoteComplaints({
   return [...trouble, ...apart, ...forked]
 }
 
-/** Honest about when that was so: what was recorded since is not counted. */
 export function eventsWaiting(lacking: number): string {
-  return `${lacking} ${lacking === 1 ? 'event' : 'events'} of this clone had not arrived there when it was last tried`
+  return `${lacking} ${lacking === 1 ? 'event' : 'events'} of this clone ${lacking === 1 ? 'has' : 'have'} not arrived there yet`
 }

@@ -88,7 +88,7 @@ async function examine(desk: Desk, fix: boolean, restore: boolean): Promise<Exam
     )
     // Git has the records of a book in files alone.
     const inGit = desk.teamStore === null ? examineGit(desk.place, desk.layout) : []
-    const remote = desk.remoteStatus()
+    const remote = await desk.remoteStatus()
     const between = remote === null ? [] : remoteComplaints(remote)
     return { complaints: [...mendedOnOpening(desk), ...inGit, ...inBook, ...between], about, remote }
   } catch (error) {

@@ -19,7 +19,7 @@ export function registerStatus(cli: Cli): void {
     const status = await statusOf(context)
     const now = context.clock.now()
     const { store = null } = desk.whereIfShared
-    const remote = desk.remoteStatus()
+    const remote = await desk.remoteStatus()
     const result = {
       ...{ ...status, root: desk.place.root, book: desk.place.bot, ...desk.whereIfShared },
       ...(remote === null ? {} : { remote }),
