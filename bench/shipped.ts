@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
+import { BUNDLED } from '../scripts/bundled.ts'
 import { ROOT } from './place.ts'
 
 /** Builds Rutter and copies what a package of it contains. The launcher would start newer sources if it found some. */
@@ -19,17 +20,8 @@ export async function bundle(source: string, folder: string): Promise<string> {
   await build({
     entryPoints: [join(import.meta.dirname, source)],
     outfile,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    minifySyntax: true,
-    minifyWhitespace: true,
-    keepNames: true,
+    ...BUNDLED,
     legalComments: 'none',
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-    external: ['pg-native'],
-    logLevel: 'warning',
   })
   return outfile
 }

@@ -4,6 +4,7 @@ import { basename, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { build, type Metafile, type Plugin } from 'esbuild'
+import { BUNDLED } from './bundled.ts'
 
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
@@ -23,27 +24,14 @@ const { outputFiles, metafile } = await build({
   absWorkingDir: root,
   entryPoints: { rutter: 'src/main.ts' },
   outdir: 'dist',
-  bundle: true,
+  ...BUNDLED,
   // What stands behind `import()` becomes a file of its own, so that a cold start does not pay for it.
   splitting: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node24',
   chunkNames: 'chunks/[name]-[hash]',
-  minifySyntax: true,
-  minifyWhitespace: true,
-  // Names stay as they were written: a stack trace in a bug report must be readable.
-  minifyIdentifiers: false,
-  keepNames: true,
   legalComments: 'external',
   metafile: true,
   write: false,
-  // Packages that are no ES modules ask for Node's own with `require`, which an ES module does not have.
-  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-  // The driver's native twin, which is not installed and not needed.
-  external: ['pg-native'],
   plugins: [readyMadeCatalog],
-  logLevel: 'warning',
 })
 
 const [legal, code] = partition(outputFiles, ({ path }) => path.endsWith('.LEGAL.txt'))
