@@ -79,13 +79,9 @@ export function openBook(start: string, options: OpenOptions = {}): Book {
     const inDatabase = (url: string) =>
       new PostgresLedger({ ...book, place: `${place.id}-team`, url, projects: ownProjects(), ...ours })
     let tell = () => {}
-    const pausePoint: SqliteLedgerOptions['pausePoint'] = (point) => {
-      if (point === 'appended') tell()
-      options.ledger?.pausePoint?.(point)
-    }
     const ledger =
       options.store === undefined
-        ? new SqliteLedger({ ...book, layout, prepare, global: globalLedger(ours), ...ours, pausePoint })
+        ? new SqliteLedger({ ...book, layout, prepare, global: globalLedger(ours), ...ours, recorded: () => tell() })
         : inDatabase(options.store)
     const shared = {
       ledger,

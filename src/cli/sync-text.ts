@@ -1,6 +1,6 @@
-import type { SyncedFork } from '../app/operator/forked.ts'
 import type { Synced } from '../app/operator/sync.ts'
 import type { StreamRef } from '../domain/event.ts'
+import type { SyncedFork } from '../domain/remote.ts'
 import { oneLine, plural } from './text.ts'
 
 /** What a sync came to, for people. */

@@ -61,6 +61,11 @@ export class Refusal extends Error {
     this.passing = more.passing ?? null
   }
 
+  /** What became of it where a store is away; `null` where that was not the trouble. */
+  get storeAway(): Passing | null {
+    return this.passing === 'busy' ? null : this.passing
+  }
+
   /** The JSON that goes to the caller. */
   get body(): RefusalBody {
     return {

@@ -1,11 +1,28 @@
 import * as z from 'zod'
 import { holderSchema } from './lease.ts'
 
-/** A stream whose two copies have parted, or one that could not be brought over, as a person is told of it. */
 const apart = z.object({ stream: z.object({ kind: z.enum(['session', 'memory']), id: z.string() }) })
-const copies = z.object({ in_place: z.string(), beside: z.string() })
-const syncedFork = apart.extend({ common: z.int(), here: copies, there: copies })
+
+/** Where a fork's two copies are on one side. */
+const copies = z.object({
+  /** The copy that goes on as the stream itself. */
+  in_place: z.string(),
+  /** The other side's. */
+  beside: z.string(),
+})
+
+/** A stream whose two copies each have something that the other does not. Both are kept on both sides. */
+const syncedFork = apart.extend({
+  /** The last event that both have. */
+  common: z.int(),
+  here: copies,
+  there: copies,
+})
+export type SyncedFork = z.infer<typeof syncedFork>
+
+/** A stream of which the two copies could not be brought together, and why. */
 const leftApart = apart.extend({ where: z.string(), message: z.string() })
+export type LeftApart = z.infer<typeof leftApart>
 
 /** What an attempt to bring a clone's book together with its team's came to. */
 const attempt = z.object({

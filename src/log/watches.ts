@@ -1,4 +1,5 @@
 import type { StreamRef } from '../domain/event.ts'
+import { streamKey } from '../domain/stream.ts'
 import type { WatchNews, WatchOptions } from '../ports/ledger.ts'
 
 /** What a look at the streams came upon. A newcomer is somebody for whom this was the first look. */
@@ -130,5 +131,5 @@ export class Watches {
 }
 
 function byName(streams: readonly StreamRef[]): ReadonlyMap<string, StreamRef> {
-  return new Map(streams.map((stream) => [`${stream.kind} ${stream.id}`, stream]))
+  return new Map(streams.map((stream) => [streamKey(stream), stream]))
 }

@@ -40,8 +40,9 @@ export async function saveLearnings(context: Context, learnings: Learnings): Pro
   try {
     return await saveNow(context, learnings)
   } catch (error) {
-    if (!(error instanceof Refusal) || error.passing === null || error.passing === 'busy') throw error
-    return putOff(error, error.passing, learnings)
+    const passing = error instanceof Refusal ? error.storeAway : null
+    if (!(error instanceof Refusal) || passing === null) throw error
+    return putOff(error, passing, learnings)
   }
 }
 
@@ -67,7 +68,7 @@ async function globalProblem({ ledger }: Context): Promise<SaveResult | null> {
   } catch (error) {
     if (!(error instanceof Refusal) || error.code !== 'store_unavailable') throw error
     const message = `The global book cannot be written: ${error.message}`
-    const status = error.passing === null || error.passing === 'busy' ? 'failed' : 'pending_retry'
+    const status = error.storeAway === null ? 'failed' : 'pending_retry'
     return notSaved(status, 'store_unavailable', message, error.hint ?? 'Save it in project scope.')
   }
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { StreamRef } from '../../domain/event.ts'
+import { streamKey } from '../../domain/stream.ts'
 import type { LogCopy, Piece, TakenIn } from '../../ports/log-copy.ts'
 
 export interface Pace {
@@ -33,7 +33,7 @@ export class Carrier {
   }
 
   async add(piece: Piece): Promise<void> {
-    const key = keyOf(piece.stream)
+    const key = streamKey(piece.stream)
     if (this.#batch.has(key) || this.#lines + piece.lines.length > this.#pace.lines) await this.#send()
     this.#batch.set(key, piece)
     this.#lines += piece.lines.length
@@ -66,8 +66,4 @@ export class Carrier {
     for (const [i, piece] of pieces.entries()) this.#onOutcome(piece, outcomes[i] ?? 'moved')
     if (rest > 0) await sleep(rest)
   }
-}
-
-function keyOf({ kind, id }: StreamRef): string {
-  return `${kind} ${id}`
 }

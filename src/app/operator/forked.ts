@@ -1,29 +1,9 @@
 import { type End, NOTHING } from '../../domain/copies.ts'
 import type { StreamRef } from '../../domain/event.ts'
+import type { SyncedFork } from '../../domain/remote.ts'
+import { isSameStream } from '../../domain/stream.ts'
 import type { ForkEnd, LogCopy } from '../../ports/log-copy.ts'
-
-/** Where a fork's two copies are on one side. */
-interface Kept {
-  /** The copy that goes on as the stream itself. */
-  readonly in_place: string
-  /** The other side's. */
-  readonly beside: string
-}
-
-/** A stream whose two copies each have something that the other does not. Both are kept on both sides. */
-export interface SyncedFork {
-  readonly stream: StreamRef
-  /** The last event that both have. */
-  readonly common: number
-  readonly here: Kept
-  readonly there: Kept
-}
-
-interface ForkedPair {
-  readonly stream: StreamRef
-  readonly here: End
-  readonly there: End
-}
+import type { Pair, Plan } from './sync-plan.ts'
 
 /**
  * Keeps each side's copy of a forked stream beside the other's, unless it is there already. A copy goes by the first line that only it
@@ -32,8 +12,8 @@ interface ForkedPair {
 export async function keepBoth(
   here: LogCopy,
   there: LogCopy,
-  pair: ForkedPair,
-  known: { readonly here: readonly ForkEnd[]; readonly there: readonly ForkEnd[] },
+  pair: Pair,
+  known: Plan['forks'],
   { dry_run, digest }: { readonly dry_run: boolean; readonly digest: (text: string) => string },
 ): Promise<SyncedFork | { readonly broken: LogCopy }> {
   const { stream } = pair
@@ -62,13 +42,13 @@ interface Copy {
 
 /** The mark of the very copy, where git or somebody else has put it there under another one; else its own. */
 function besideOf(stream: StreamRef, { mark, upTo, known }: Copy): string {
-  return known.find((fork) => isOf(fork, stream) && fork.hash === upTo.hash)?.mark ?? mark
+  return known.find((fork) => isSameStream(fork.stream, stream) && fork.hash === upTo.hash)?.mark ?? mark
 }
 
 /** False where the copy cannot be read to its end. */
 async function keep(from: LogCopy, to: LogCopy, stream: StreamRef, copy: Copy): Promise<boolean> {
   const { mark, upTo, known } = copy
-  const forks = known.filter((fork) => isOf(fork, stream))
+  const forks = known.filter((fork) => isSameStream(fork.stream, stream))
   if (forks.some(({ hash }) => hash === upTo.hash)) return true
   const begun = forks.find((fork) => fork.mark === mark && fork.seq > 0)
   const isBeginning = begun !== undefined && (await from.hashesAt([{ stream, seq: begun.seq }]))[0] === begun.hash
@@ -85,7 +65,7 @@ async function keep(from: LogCopy, to: LogCopy, stream: StreamRef, copy: Copy): 
 async function partingOf(
   here: LogCopy,
   there: LogCopy,
-  pair: ForkedPair,
+  pair: Pair,
 ): Promise<{ common: number; here: string; there: string } | { broken: LogCopy }> {
   const [mine, theirs] = [linesOf(here, pair.stream, pair.here), linesOf(there, pair.stream, pair.there)]
   try {
@@ -102,8 +82,4 @@ async function partingOf(
 
 async function* linesOf(copy: LogCopy, stream: StreamRef, upTo: End): AsyncGenerator<string, undefined> {
   for await (const { lines } of copy.lines(stream, NOTHING, upTo)) for (const { line } of lines) yield line
-}
-
-function isOf({ stream }: ForkEnd, { kind, id }: StreamRef): boolean {
-  return stream.kind === kind && stream.id === id
 }

@@ -1,7 +1,7 @@
 import { type End, NOTHING, type StreamEnd, standingOf } from '../../domain/copies.ts'
 import type { StreamRef } from '../../domain/event.ts'
-import { byText } from '../../domain/order.ts'
 import { Refusal } from '../../domain/refusal.ts'
+import { byStream, streamKey } from '../../domain/stream.ts'
 import type { ForkEnd, LogCopy, Survey } from '../../ports/log-copy.ts'
 
 /** Streams that are asked about at once. */
@@ -85,21 +85,17 @@ async function hashesWhereShorterEnds(copy: LogCopy, pairs: readonly Pair[]): Pr
 }
 
 function pairsOf(here: readonly StreamEnd[], there: readonly StreamEnd[]): Pair[] {
-  const pairs = new Map<string, Pair>(here.map((end) => [keyOf(end.stream), { ...end, here: end, there: NOTHING }]))
+  const pairs = new Map<string, Pair>(here.map((end) => [streamKey(end.stream), { ...end, here: end, there: NOTHING }]))
   for (const end of there) {
-    const key = keyOf(end.stream)
+    const key = streamKey(end.stream)
     pairs.set(key, { stream: end.stream, here: pairs.get(key)?.here ?? NOTHING, there: end })
   }
   // The oldest first, as ids sort by time: what was cut off half-way has no gaps.
-  return [...pairs.values()].sort((a, b) => byText(a.stream.kind, b.stream.kind) || byText(a.stream.id, b.stream.id))
+  return [...pairs.values()].sort((a, b) => byStream(a.stream, b.stream))
 }
 
 function isLongerHere({ here, there }: Pair): boolean {
   return here.seq > there.seq
-}
-
-export function keyOf({ kind, id }: StreamRef): string {
-  return `${kind} ${id}`
 }
 
 export function otherProject(here: LogCopy, there: LogCopy, home: string): Refusal {

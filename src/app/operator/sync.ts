@@ -1,22 +1,17 @@
 import type { End } from '../../domain/copies.ts'
 import type { StreamRef } from '../../domain/event.ts'
+import type { LeftApart, SyncedFork } from '../../domain/remote.ts'
+import { streamKey } from '../../domain/stream.ts'
 import type { Progress } from '../../ports/ledger.ts'
 import type { LogCopy, Piece, TakenIn } from '../../ports/log-copy.ts'
 import { AT_FULL_SPEED, Carrier, UNHURRIED } from './carrier.ts'
-import { keepBoth, type SyncedFork } from './forked.ts'
-import { type Account, keyOf, otherProject, type Pair, type Plan, planOf } from './sync-plan.ts'
+import { keepBoth } from './forked.ts'
+import { type Account, otherProject, type Pair, type Plan, planOf } from './sync-plan.ts'
 
 /** What went one way. */
 interface Moved {
   readonly streams: number
   readonly events: number
-}
-
-/** A stream of which the two copies could not be brought together, and why. */
-interface LeftApart {
-  readonly stream: StreamRef
-  readonly where: string
-  readonly message: string
 }
 
 export interface Synced {
@@ -66,7 +61,7 @@ export async function sync(here: LogCopy, there: LogCopy, options: SyncOptions):
     equal ??= plan.equal
     leftApart.clear()
     const apart = (copy: LogCopy, stream: StreamRef, message: string) =>
-      leftApart.set(keyOf(stream), { stream, where: copy.placeOf(stream), message })
+      leftApart.set(streamKey(stream), { stream, where: copy.placeOf(stream), message })
     if (options.dry_run) {
       for (const { stream, here: mine, there: theirs } of plan.send) sent.add(stream, mine.seq - theirs.seq)
       for (const { stream, here: mine, there: theirs } of plan.receive) received.add(stream, theirs.seq - mine.seq)
@@ -84,7 +79,7 @@ export async function sync(here: LogCopy, there: LogCopy, options: SyncOptions):
     for (const pair of plan.forked) {
       const fork = await keepBoth(here, there, pair, plan.forks, options)
       if ('broken' in fork) apart(fork.broken, pair.stream, BROKEN)
-      else forks.set(keyOf(pair.stream), fork)
+      else forks.set(streamKey(pair.stream), fork)
     }
     return {
       ...{ project_id: here.project_id, here: here.where, there: there.where, dry_run: options.dry_run, equal },
@@ -122,7 +117,7 @@ async function carry(
   const overtaken = new Map<string, StreamRef>()
   const onOutcome = ({ stream, lines }: Piece, outcome: TakenIn) => {
     if (outcome === 'taken') tally.add(stream, lines.length)
-    if (outcome === 'moved') overtaken.set(keyOf(stream), stream)
+    if (outcome === 'moved') overtaken.set(streamKey(stream), stream)
     if (outcome === 'unnameable') apart(from, stream, 'a record with such an id cannot be kept in a file')
     onEvents(lines.length)
   }
@@ -150,7 +145,7 @@ class Tally {
   }
 
   add(stream: StreamRef, events: number): void {
-    this.#streams.add(keyOf(stream))
+    this.#streams.add(streamKey(stream))
     this.#events += events
     this.#onEvents(events)
   }

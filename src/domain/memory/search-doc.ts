@@ -19,6 +19,9 @@ export interface SearchDoc {
   readonly text: string
 }
 
+/** By what it is known. */
+export type DocRef = Pick<SearchDoc, 'project_id' | 'kind' | 'id'>
+
 /** What of an artifact is searched. */
 export function docOf(artifact: Artifact): SearchDoc | undefined {
   const title = titleOf(artifact)

@@ -227,8 +227,8 @@ export class PostgresLedger implements Ledger, Copyable {
   }
 
   /** Makes the tables, or brings them up to this program's version. */
-  async #migrate(): Promise<number> {
+  async #migrate(): Promise<void> {
     const attempt = async (sql: Sql) => ({ result: await bringUp(sql, this.#pool.where), happened: null })
-    return await this.#pool.write(attempt, { pace: 'long' })
+    await this.#pool.write(attempt, { pace: 'long' })
   }
 }

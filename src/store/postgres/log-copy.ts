@@ -1,10 +1,9 @@
 import type { End } from '../../domain/copies.ts'
 import type { StreamRef } from '../../domain/event.ts'
-import { isMemoryEvent } from '../../domain/memory/events.ts'
-import { byText } from '../../domain/order.ts'
-import { isSessionEvent, type SessionEvent } from '../../domain/session/events.ts'
+import type { SessionEvent } from '../../domain/session/events.ts'
 import { project } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
+import { byStream, toldIn } from '../../domain/stream.ts'
 import { pieces } from '../../log/copying.ts'
 import { lineHash } from '../../log/line.ts'
 import type { LogCopy, Piece, Survey, TakenIn } from '../../ports/log-copy.ts'
@@ -87,9 +86,10 @@ export class PostgresLogCopy implements LogCopy {
   async keepBeside(mark: string, { stream, after, lines, end }: Piece): Promise<TakenIn> {
     const fork = forkOf(stream, mark)
     return await this.#door.write(async (sql) => {
-      const head = await new Streams(sql, this.project_id).lock(fork)
+      const streams = new Streams(sql, this.project_id)
+      const head = await streams.lock(fork)
       if (head.hash === end.hash) return 'taken'
-      if (after.seq === 0) await drop(sql, this.project_id, fork)
+      if (after.seq === 0) await streams.drop(fork)
       else if (head.hash !== after.hash) return 'moved'
       await append(sql, this.project_id, { stream: fork, after, lines, end })
       return 'taken'
@@ -171,8 +171,8 @@ async function takeIn(
 /** What the rows must have of a piece, behind what they have of the stream already. */
 function projected({ stream, lines }: Piece, before: SessionState | undefined) {
   const events = lines.flatMap(({ event, understood }) => (understood ? [event] : []))
-  const own = stream.kind === 'session' ? events.filter(isSessionEvent).map((event) => ofStream(event, stream)) : []
-  const learned = own.length === events.length ? [] : events.filter(isMemoryEvent)
+  const { own: asWritten, learned } = toldIn(stream, events)
+  const own = asWritten.map((event) => ofStream(event, stream))
   const tokens = new Map<string, number>()
   for (const event of own) {
     if (event.type === 'lease.granted') tokens.set(event.data.slot, event.data.token)
@@ -210,15 +210,3 @@ const APPEND = `
   INSERT INTO rutter.events (project_id, kind, id, seq, line)
   SELECT $1, $2, $3, $7 + number, line FROM unnest(string_to_array($6, E'\n')) WITH ORDINALITY AS given (line, number)
   WHERE EXISTS (SELECT 1 FROM head)`
-
-async function drop(sql: Sql, projectId: string, { kind, id }: StreamRef): Promise<void> {
-  await Promise.all(
-    ['streams', 'events'].map((table) =>
-      sql.run(`DELETE FROM rutter.${table} WHERE project_id = $1 AND kind = $2 AND id = $3`, [projectId, kind, id]),
-    ),
-  )
-}
-
-function byStream(a: StreamRef, b: StreamRef): number {
-  return byText(a.kind, b.kind) || byText(a.id, b.id)
-}

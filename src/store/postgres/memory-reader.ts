@@ -2,13 +2,14 @@ import type { Approval } from '../../domain/memory/approval.ts'
 import { ARTIFACT_KINDS, type Artifact, type ArtifactKind, inOrder } from '../../domain/memory/artifact.ts'
 import type { Review } from '../../domain/memory/review.ts'
 import { GLOBAL_PROJECT, type Room, roomKey } from '../../domain/memory/room.ts'
+import type { SimilarDoc } from '../../domain/memory/word-sets.ts'
 import { byText } from '../../domain/order.ts'
 import type { ArtifactFilter, Match, MemoryReader, ReviewFilter, SearchFilter, Similar } from '../../ports/memory.ts'
 import { factsAbout } from './memory-facts.ts'
 import { SearchIndex } from './search-index.ts'
 import { restored, type Sql, type Value } from './sql.ts'
 import { indexable } from './word-numbers.ts'
-import { type SimilarDoc, WordSets } from './word-sets.ts'
+import { WordSets } from './word-sets.ts'
 
 /**
  * Every query on what was learned. `beforeMemory` is awaited before each, with the projects that it is about; none where it only asks

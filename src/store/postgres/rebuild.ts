@@ -1,8 +1,8 @@
 import type { StreamRef } from '../../domain/event.ts'
-import { isMemoryEvent, type MemoryEvent } from '../../domain/memory/events.ts'
-import { isSessionEvent } from '../../domain/session/events.ts'
+import type { MemoryEvent } from '../../domain/memory/events.ts'
 import { type Change, project } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
+import { toldIn } from '../../domain/stream.ts'
 import type { Progress } from '../../ports/ledger.ts'
 import { MemoryLocks } from './memory-locks.ts'
 import { MemoryProjection } from './memory-projection.ts'
@@ -46,9 +46,9 @@ export async function projectStream(
   let seq = 0
   for await (const lines of streams.pages(stream)) {
     const events = lines.flatMap(understood)
-    learned.push(...events.filter(isMemoryEvent))
     seq += lines.length
-    const own = stream.kind === 'session' ? events.filter(isSessionEvent) : []
+    const { own, learned: some } = toldIn(stream, events)
+    learned.push(...some)
     if (own.length === 0 && session === undefined) continue
     const after = project(session, own, events.at(-1)?.at)
     session = after.state

@@ -10,7 +10,7 @@ import {
   SEARCH_COST,
   scoreTexts,
 } from '../../domain/memory/ranking.ts'
-import { MATCH_KINDS, type MatchKind, type SearchDoc } from '../../domain/memory/search-doc.ts'
+import { type DocRef, MATCH_KINDS, type MatchKind, type SearchDoc } from '../../domain/memory/search-doc.ts'
 import { snippetOf } from '../../domain/memory/snippet.ts'
 import { termsWith } from '../../domain/memory/terms.ts'
 import { byText } from '../../domain/order.ts'
@@ -50,9 +50,6 @@ interface Candidate extends Omit<SearchDoc, 'text'> {
   readonly place: Place
   readonly text: string | null
 }
-
-/** By what a document is known. */
-type DocRef = Pick<SearchDoc, 'project_id' | 'kind' | 'id'>
 
 /** Text search over what was learned and done; everything happens in the caller's transaction. */
 export class SearchIndex {

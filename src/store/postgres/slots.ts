@@ -43,8 +43,6 @@ export class Slots {
   readonly #sql: Sql
   readonly #project: string
   readonly #on: SlotsOn
-  /** This process as it stands in the rows. */
-  readonly #self: string
   /** What this transaction went by when it judged a slot: token, and last renewal. */
   readonly #seen = new Map<string, Version>()
   readonly #renewed: string[] = []
@@ -53,7 +51,6 @@ export class Slots {
     this.#sql = sql
     this.#project = projectId
     this.#on = on
-    this.#self = JSON.stringify(on.processes.self())
   }
 
   async status(slot: string): Promise<LeaseStatus | undefined> {
@@ -161,6 +158,11 @@ export class Slots {
        WHERE project_id = $1 AND session_id IS NOT NULL AND holder = $2`,
       [this.#project, this.#self],
     )
+  }
+
+  /** This process as it stands in the rows; a usual call does not ask for it. */
+  get #self(): string {
+    return JSON.stringify(this.#on.processes.self())
   }
 
   /** The first look is the one that was gone by: what a later one shows may be what somebody made of the slot since. */

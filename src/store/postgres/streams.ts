@@ -138,7 +138,7 @@ export class Streams {
       [this.#project],
     )
     return rows.map((row) => ({
-      stream: { kind: row['kind'] as StreamRef['kind'], id: String(row['id']) },
+      stream: streamIn(row),
       head: headIn(row),
     }))
   }
@@ -150,7 +150,7 @@ export class Streams {
        WHERE project_id = $1 AND (strpos(line, $2) > 0 OR strpos(line, $3) > 0) ORDER BY kind, id`,
       [this.#project, id, same?.content_hash ?? id],
     )
-    return rows.map((row) => ({ kind: row['kind'] as StreamRef['kind'], id: String(row['id']) }))
+    return rows.map(streamIn)
   }
 
   /** Puts other lines in the place of a stream's own, as many as there were. */
@@ -217,6 +217,11 @@ const ADD_TO_STREAM = `WITH head AS (${headMoved('$9')}) ${ADDED}`
 const FENCE = `
   INSERT INTO rutter.streams (project_id, kind, id, seq, hash, fence) VALUES ($1, $2, $3, 0, $4, 1)
   ON CONFLICT (project_id, kind, id) DO UPDATE SET fence = streams.fence + 1`
+
+/** Which stream a row is of. */
+export function streamIn(row: Row): StreamRef {
+  return { kind: row['kind'] as StreamRef['kind'], id: String(row['id']) }
+}
 
 /** The end of a stream, in columns of its row. */
 export function headIn(row: Row): SeenHead {

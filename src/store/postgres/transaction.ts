@@ -1,10 +1,9 @@
 import type { Actor, NewEvent, StreamRef } from '../../domain/event.ts'
 import type { Lease } from '../../domain/lease.ts'
-import { isMemoryEvent } from '../../domain/memory/events.ts'
 import { memoryStream } from '../../domain/memory/projection.ts'
-import { isSessionEvent } from '../../domain/session/events.ts'
 import { project, sessionStream } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
+import { streamKey, toldIn } from '../../domain/stream.ts'
 import { encodeStep } from '../../log/record.ts'
 import type { Heartbeat, LeaseStatus, LedgerWriter } from '../../ports/ledger.ts'
 import type { MemoryLocks } from './memory-locks.ts'
@@ -59,9 +58,9 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     touched.lines.push(...step.lines)
     touched.after = { seq: step.head.seq, hash: step.head.hash }
     touched.lastAt = at
-    const own = stream.kind === 'session' ? step.recorded.filter(isSessionEvent) : []
-    if (own.length < events.length) touched.learned.push(...step.recorded.filter(isMemoryEvent))
-    if (stream.kind !== 'session' || (own.length === 0 && touched.session === undefined)) return
+    const { own, learned } = toldIn(stream, step.recorded)
+    touched.learned.push(...learned)
+    if (own.length === 0 && touched.session === undefined) return
     const { state, changes } = project(touched.session, own, at)
     touched.session = state
     touched.changes.push(...changes)
@@ -188,7 +187,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   }
 
   #touch(stream: StreamRef): Promise<TouchedStream> {
-    const key = `${stream.kind}:${stream.id}`
+    const key = streamKey(stream)
     let touched = this.#touched.get(key)
     if (touched === undefined) {
       touched = this.#open(stream)

@@ -1,6 +1,8 @@
 import type { StreamRef } from '../../domain/event.ts'
+import { streamKey } from '../../domain/stream.ts'
 import type { Marks, Seen } from '../../log/watches.ts'
 import type { Sql } from './sql.ts'
+import { streamIn } from './streams.ts'
 
 /** Milliseconds between two looks: at a stream that just went on, and at those where nothing has come for a while. */
 const REST_MS = { busy: 100, idle: 1000 }
@@ -28,8 +30,8 @@ export class TableMarks implements Marks {
   async look(streams: readonly StreamRef[]): Promise<readonly string[]> {
     const [kinds, ids] = [streams.map(({ kind }) => kind), streams.map(({ id }) => id)]
     const rows = await this.#ask((sql) => sql.all(ENDS, [this.#project, kinds, ids]))
-    const ends = new Map(rows.map((row) => [`${row['kind']} ${row['id']}`, String(row['hash'])]))
-    return streams.map(({ kind, id }) => ends.get(`${kind} ${id}`) ?? '')
+    const ends = new Map(rows.map((row) => [streamKey(streamIn(row)), String(row['hash'])]))
+    return streams.map((stream) => ends.get(streamKey(stream)) ?? '')
   }
 
   rest(seen: Seen): number {

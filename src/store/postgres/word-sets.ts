@@ -1,4 +1,16 @@
-import { jaccardOfDescending, leadingWords, searchPlan } from '../../domain/memory/similarity.ts'
+import { searchPlan } from '../../domain/memory/similarity.ts'
+import {
+  checkSearched,
+  hasSameWords,
+  inOrderOfIndex,
+  type Lead,
+  leadsOf,
+  mostSimilar,
+  type RoomRef,
+  type SimilarDoc,
+  type StoredSet,
+  type WordSet,
+} from '../../domain/memory/word-sets.ts'
 import { TEXT } from './column.ts'
 import { type Row, restored, type Sql } from './sql.ts'
 import { indexable, keysOf, WordNumbers } from './word-numbers.ts'
@@ -38,30 +50,8 @@ export const WORD_SETS_SCHEMA = `
   );
 `
 
-/** The lowest threshold of a search. A lower one would make every stored set longer in the index. */
-const LOWEST_THRESHOLD = 0.5
-
 /** Inserted in one go, by a put of many. More at once gain nothing. */
 const SETS_AT_ONCE = 5000
-
-/** Sets are compared within one room of one project. */
-export interface RoomRef {
-  readonly project_id: string
-  readonly room: string
-}
-
-export interface WordSet {
-  readonly room: RoomRef
-  /** What has these words; one set for each in a room. */
-  readonly doc: string
-  readonly words: Iterable<string>
-}
-
-export interface SimilarDoc {
-  readonly doc: string
-  /** Jaccard similarity, 0 to 1. */
-  readonly similarity: number
-}
 
 /**
  * Sets of words, and every one that is similar to a given one: exactly, and without looking at all of them. Everything runs in the
@@ -104,18 +94,13 @@ export class WordSets {
    * first. Words that no set has count as words. Reads only. Throws a RangeError for a threshold that the index was not made for.
    */
   async similar({ project_id, room }: RoomRef, words: Iterable<string>, threshold: number): Promise<SimilarDoc[]> {
-    if (!(threshold >= LOWEST_THRESHOLD && threshold <= 1)) {
-      throw new RangeError(`The index finds similarities from ${LOWEST_THRESHOLD} to 1; ${threshold} was given.`)
-    }
+    checkSearched(threshold)
     const keys = keysOf(words)
     const { meetings, minSize, maxSizes, lastPosition } = searchPlan(keys.length, threshold)
     const values = [keys, maxSizes, minSize, lastPosition.perWord, lastPosition.offset, meetings]
     const candidates = await this.#sql.all(SIMILAR, [project_id, indexable(room), ...values])
-    const query = queryOf(candidates[0], keys.length)
-    return candidates
-      .map((row) => ({ doc: docOf(row), similarity: jaccardOfDescending(query, numbersIn(row['words'])) }))
-      .filter(({ similarity }) => similarity >= threshold)
-      .sort((a, b) => b.similarity - a.similarity || (a.doc < b.doc ? 1 : -1))
+    const found = candidates.map((row) => ({ doc: docOf(row), words: numbersIn(row['words']) }))
+    return mostSimilar(queryOf(candidates[0], keys.length), found, threshold)
   }
 
   /** Empties the index of a project. */
@@ -141,14 +126,14 @@ export class WordSets {
       const sorted = numbers.ofWords(words)
       const replaced = found.get(i)
       if (replaced !== undefined) {
-        if (sorted.length === replaced.words.length && sorted.every((word, i) => word === replaced.words[i])) continue
+        if (hasSameWords(sorted, replaced.words)) continue
         removed.push(replaced)
       }
       added.push({ number: numbers.ofNextSet(), room: numbers.ofRoom(room.room), doc, words: sorted })
     }
     if (added.length === 0) return
     const docs = added.map(({ doc }) => ({ key: indexable(doc), doc: doc.toWellFormed() }))
-    const leads = added.flatMap(leadsOf).sort(asInTable)
+    const leads = added.flatMap(leadsOf).sort(inOrderOfIndex)
     await Promise.all([
       this.#remove(projectId, removed),
       numbers.save(),
@@ -239,32 +224,6 @@ const REMOVE_LEADS = `
   DELETE FROM rutter.word_set_leads AS l USING ${LEADS}
   WHERE l.project_id = $1 AND l.room = given.room AND l.word = given.word AND l.size = given.size
     AND l.position = given.position AND l.word_set = given.word_set`
-
-interface StoredSet {
-  readonly number: number
-  readonly room: number
-  /** In descending order. */
-  readonly words: Uint32Array
-}
-
-/** A row of the index. */
-interface Lead {
-  readonly room: number
-  readonly word: number
-  readonly size: number
-  readonly position: number
-  readonly set: number
-}
-
-function leadsOf({ number, room, words }: StoredSet): Lead[] {
-  const leads = words.subarray(0, leadingWords(words.length, LOWEST_THRESHOLD))
-  return Array.from(leads, (word, position) => ({ room, word, size: words.length, position, set: number }))
-}
-
-/** So that those that come to lie on one page are written together. */
-function asInTable(a: Lead, b: Lead): number {
-  return a.room - b.room || a.word - b.word || a.size - b.size || a.position - b.position
-}
 
 function columnsOf(leads: readonly Lead[]): number[][] {
   return (['room', 'word', 'size', 'position', 'set'] as const).map((column) => leads.map((lead) => lead[column]))

@@ -27,7 +27,7 @@ import { examine, examineAgain } from './verify.ts'
 import { FileMarks } from './watch.ts'
 import { carryOut } from './write-path.ts'
 
-type Defaulted = 'disk' | 'newId' | 'pausePoint'
+type Defaulted = 'disk' | 'newId' | 'pausePoint' | 'recorded'
 export type SqliteLedgerOptions = Omit<StoreOptions, Defaulted | 'report'> &
   Partial<Pick<StoreOptions, Defaulted>> & {
     /** The book that all projects share; without it nothing can be saved for all of them. */
@@ -55,7 +55,7 @@ export class SqliteLedger implements Ledger, Copyable {
     this.place = options.place
     this.#global = options.global ?? null
     const report = (finding: Finding) => this.#findings.push(finding)
-    this.#options = { disk: nodeDisk, newId: () => v7(), pausePoint: () => {}, ...options, report }
+    this.#options = { disk: nodeDisk, newId: () => v7(), pausePoint: () => {}, recorded: () => {}, ...options, report }
     this.#door = new StoreDoor(this.#options, (store) => this.#finishPair(store))
     this.#watches = new Watches((nudge) => new FileMarks(this.#options, nudge))
   }

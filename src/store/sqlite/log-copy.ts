@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { type End, NOTHING } from '../../domain/copies.ts'
 import type { StreamRef } from '../../domain/event.ts'
+import { streamKey } from '../../domain/stream.ts'
 import { bytesOf, chained, pieces, placedLines } from '../../log/copying.ts'
 import type { OpenFile } from '../../log/disk.ts'
 import { forkOfFile, isStreamId } from '../../log/layout.ts'
@@ -47,17 +48,16 @@ export class SqliteLogCopy implements LogCopy {
     return asked.map(({ stream, seq }) => {
       const spot = this.#withRecord(stream, (file) => spotIn(file, seq))
       if (spot === null) return null
-      this.#spots.set(keyOf(stream), spot)
+      this.#spots.set(streamKey(stream), spot)
       return spot.hash
     })
   }
 
   async *lines(stream: StreamRef, after: End, upTo: End): AsyncGenerator<Piece> {
-    const { disk, layout } = this.#options
-    const file = isStreamId(stream.id) ? disk.open(layout.record(stream), false) : null
+    const file = this.#open(stream)
     if (file === null) return
     try {
-      const known = this.#spots.get(keyOf(stream))
+      const known = this.#spots.get(streamKey(stream))
       const spot = known?.hash === after.hash ? known : spotIn(file, after.seq)
       if (spot?.hash === after.hash) yield* pieces(stream, placedLines(file, spot.behind), after, upTo)
     } finally {
@@ -120,9 +120,14 @@ export class SqliteLogCopy implements LogCopy {
     })
   }
 
-  #withRecord<T>(stream: StreamRef, look: (file: OpenFile) => T): T | null {
+  /** A stream of which there can be no record here has none. */
+  #open(stream: StreamRef): OpenFile | null {
     const { disk, layout } = this.#options
-    const file = isStreamId(stream.id) ? disk.open(layout.record(stream), false) : null
+    return isStreamId(stream.id) ? disk.open(layout.record(stream), false) : null
+  }
+
+  #withRecord<T>(stream: StreamRef, look: (file: OpenFile) => T): T | null {
+    const file = this.#open(stream)
     try {
       return file === null ? null : look(file)
     } finally {
@@ -171,8 +176,4 @@ function endOf(file: OpenFile): End | null {
   let last: End | null = null
   for (const { end } of chained(placedLines(file), NOTHING)) last = end
   return last
-}
-
-function keyOf({ kind, id }: StreamRef): string {
-  return `${kind} ${id}`
 }

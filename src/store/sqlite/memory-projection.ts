@@ -6,11 +6,12 @@ import { wordsOfDecision } from '../../domain/memory/judge.ts'
 import { type Subject, subjectsOf } from '../../domain/memory/projection.ts'
 import { foldReview } from '../../domain/memory/review.ts'
 import { roomKey } from '../../domain/memory/room.ts'
-import { docOf, type SearchDoc } from '../../domain/memory/search-doc.ts'
+import { type DocRef, docOf, type SearchDoc } from '../../domain/memory/search-doc.ts'
+import type { WordSet } from '../../domain/memory/word-sets.ts'
 import type { Database } from './database.ts'
 import { MEMORY_TABLES } from './memory-schema.ts'
-import { type DocRef, SearchIndex } from './search-index.ts'
-import { type WordSet, WordSets } from './word-sets.ts'
+import { SearchIndex } from './search-index.ts'
+import { WordSets } from './word-sets.ts'
 
 /** Artifacts that are folded before the indexes take them in: more at once gain little, and take memory. */
 const FOLDED_AT_ONCE = 20_000

@@ -2,6 +2,7 @@ import { basename, join } from 'node:path'
 import type { StreamRef } from '../../domain/event.ts'
 import { type PurgeableText, runsWithText, withoutText } from '../../domain/memory/purged.ts'
 import { sessionStream } from '../../domain/session/projection.ts'
+import { isSameStream } from '../../domain/stream.ts'
 import type { Disk } from '../../log/disk.ts'
 import { type BookLayout, isForkFile, streamOfFile } from '../../log/layout.ts'
 import { lineHash, parseLine } from '../../log/line.ts'
@@ -41,8 +42,8 @@ function heldStreams({ leases }: TransactionParts): StreamRef[] {
 }
 
 /** Nobody had a session when the purge of its record began; somebody may have gone on with it since. */
-function refuseHeld(parts: TransactionParts, { kind, id }: StreamRef): void {
-  if (heldStreams(parts).some((held) => held.kind === kind && held.id === id)) throw runsWithText({ kind, id })
+function refuseHeld(parts: TransactionParts, stream: StreamRef): void {
+  if (heldStreams(parts).some((held) => isSameStream(held, stream))) throw runsWithText(stream)
 }
 
 /**

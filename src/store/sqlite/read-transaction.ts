@@ -27,6 +27,8 @@ export interface TransactionParts {
   readonly newId: () => string
   /** Called in each gap of the write path; tests stop or kill the process there. */
   readonly pausePoint: (point: PausePoint) => void
+  /** Called in the midst of each write that adds something to this book's records. */
+  readonly recorded: () => void
 }
 
 export type PausePoint = 'locked' | 'decided' | 'prepared' | 'appended' | 'synced' | 'projected' | 'committed'

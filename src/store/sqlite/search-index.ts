@@ -8,7 +8,7 @@ import {
   SEARCH_COST,
   scoreTexts,
 } from '../../domain/memory/ranking.ts'
-import type { MatchKind, SearchDoc } from '../../domain/memory/search-doc.ts'
+import type { DocRef, MatchKind, SearchDoc } from '../../domain/memory/search-doc.ts'
 import { snippetOf } from '../../domain/memory/snippet.ts'
 import { termsWith } from '../../domain/memory/terms.ts'
 import { byText } from '../../domain/order.ts'
@@ -35,8 +35,6 @@ export const SEARCH_SCHEMA = `
   ${TERM_SCHEMA}`
 
 const terms = termsWith(stemmer)
-
-export type DocRef = Pick<SearchDoc, 'project_id' | 'kind' | 'id'>
 
 export interface SearchChanges {
   readonly put: readonly SearchDoc[]

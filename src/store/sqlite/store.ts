@@ -34,6 +34,8 @@ export interface StoreOptions {
   readonly newId: () => string
   /** Called in each gap of the write path; tests stop or kill the process there. */
   readonly pausePoint: (point: PausePoint) => void
+  /** Called in the midst of each write that adds something to this book's records. */
+  readonly recorded: () => void
 }
 
 /** One opened database and everything that hangs on it. */
@@ -48,7 +50,8 @@ export class Store {
   private constructor(database: Database, options: StoreOptions) {
     this.database = database
     this.#options = options
-    const { layout, project_id, clock, processes, place, lease_ttl_ms, disk, newId, report, pausePoint } = options
+    const { layout, project_id, clock, processes, place, lease_ttl_ms, disk, newId, report, pausePoint, recorded } =
+      options
     this.#folders = [layout.folder('session'), layout.folder('memory')]
     const rows = new Rows(database, project_id)
     const streams = new StreamRows(database, project_id, place)
@@ -57,7 +60,7 @@ export class Store {
     const now = () => clock.now()
     const meeting = new Meeting({ disk, layout, streams, rows, memory, leases, place, now, report })
     const recent = new RecentSessions()
-    this.parts = { database, disk, layout, rows, memory, leases, streams, meeting, recent, newId, pausePoint }
+    this.parts = { database, disk, layout, rows, memory, leases, streams, meeting, recent, newId, pausePoint, recorded }
   }
 
   static async open(options: StoreOptions): Promise<Store> {

@@ -1,10 +1,10 @@
 import type { Actor, NewEvent, StreamRef } from '../../domain/event.ts'
 import type { Lease } from '../../domain/lease.ts'
-import { isMemoryEvent, type MemoryEvent } from '../../domain/memory/events.ts'
+import type { MemoryEvent } from '../../domain/memory/events.ts'
 import { memoryStream } from '../../domain/memory/projection.ts'
-import { isSessionEvent } from '../../domain/session/events.ts'
 import { type Change, project, sessionStream } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
+import { streamKey, toldIn } from '../../domain/stream.ts'
 import type { OpenFile } from '../../log/disk.ts'
 import { encodeStep } from '../../log/record.ts'
 import type { Heartbeat, LedgerWriter } from '../../ports/ledger.ts'
@@ -62,9 +62,9 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     touched.chunks.push(step.bytes)
     for (const [i, line] of step.lines.entries()) touched.lines.push({ seq: touched.after.seq + i + 1, line })
     touched.after = { ...step.head, ino: touched.after.ino, journal_seq: step.head.seq }
-    const own = stream.kind === 'session' ? step.recorded.filter(isSessionEvent) : []
-    if (own.length < events.length) touched.learned.push(...step.recorded.filter(isMemoryEvent))
-    if (stream.kind !== 'session' || (own.length === 0 && touched.session === undefined)) return
+    const { own, learned } = toldIn(stream, step.recorded)
+    touched.learned.push(...learned)
+    if (own.length === 0 && touched.session === undefined) return
     const { state, changes } = project(touched.session, own, at)
     touched.session = state
     touched.changes.push(...changes)
@@ -132,7 +132,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
 
   /** Puts what was gathered on disk, in the records. */
   record(): void {
-    const { disk, layout, pausePoint } = this.parts
+    const { disk, layout, pausePoint, recorded } = this.parts
     const written = this.#written()
     for (const [index, touched] of written.entries()) {
       const { chunks, isNew, stream } = touched
@@ -143,7 +143,10 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
       if (isPutInPlace) disk.replace(path, bytes)
       touched.file ??= disk.open(path, !isPutInPlace)
       if (!isPutInPlace) touched.file?.append(bytes)
-      if (index === written.length - 1) pausePoint('appended')
+      if (index === written.length - 1) {
+        recorded()
+        pausePoint('appended')
+      }
       // One after the other: a power cut may not leave a session in a slot without the end of the one before it.
       touched.file?.sync()
     }
@@ -216,12 +219,12 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     if (this.#othersMet) return
     this.#othersMet = true
     for (const { stream } of this.parts.streams.open()) {
-      if (!this.#touched.has(keyOf(stream))) this.parts.meeting.meet(stream).file?.close()
+      if (!this.#touched.has(streamKey(stream))) this.parts.meeting.meet(stream).file?.close()
     }
   }
 
   #touch(stream: StreamRef): TouchedStream {
-    const key = keyOf(stream)
+    const key = streamKey(stream)
     const known = this.#touched.get(key)
     if (known !== undefined) return known
     const { file, row } = this.parts.meeting.meet(stream)
@@ -241,8 +244,4 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     this.#touched.set(key, touched)
     return touched
   }
-}
-
-function keyOf(stream: StreamRef): string {
-  return `${stream.kind}:${stream.id}`
 }

@@ -1,9 +1,18 @@
-import { jaccardOfDescending, leadingWords, searchPlan } from '../../domain/memory/similarity.ts'
+import { searchPlan } from '../../domain/memory/similarity.ts'
+import {
+  checkSearched,
+  hasSameWords,
+  inOrderOfIndex,
+  type Lead,
+  leadsOf,
+  mostSimilar,
+  type RoomRef,
+  type SimilarDoc,
+  type StoredSet,
+  type WordSet,
+} from '../../domain/memory/word-sets.ts'
 import type { Database } from './database.ts'
 import { WordNumbers } from './word-numbers.ts'
-
-/** The lowest threshold of a search. A lower one would make every stored set longer in the index. */
-const LOWEST_THRESHOLD = 0.5
 
 /** Inserted in one go, by a put of many: those of some 20,000 sets. More at once gain little. */
 const LEADS_AT_ONCE = 240_000
@@ -14,25 +23,6 @@ const LEADS_IN_ONE = 100
 const INSERT_LEAD =
   'INSERT INTO word_set_leads (project_id, room, word, size, position, word_set) VALUES (?1, ?, ?, ?, ?, ?)'
 const INSERT_LEADS = INSERT_LEAD + ', (?1, ?, ?, ?, ?, ?)'.repeat(LEADS_IN_ONE - 1)
-
-/** Sets are compared within one room of one project. */
-export interface RoomRef {
-  readonly project_id: string
-  readonly room: string
-}
-
-export interface WordSet {
-  readonly room: RoomRef
-  /** What has these words; one set for each in a room. */
-  readonly doc: string
-  readonly words: Iterable<string>
-}
-
-export interface SimilarDoc {
-  readonly doc: string
-  /** Jaccard similarity, 0 to 1. */
-  readonly similarity: number
-}
 
 /**
  * Sets of words, and every one that is similar to a given one: exactly, and without looking at all of them. Everything runs in the
@@ -79,9 +69,7 @@ export class WordSets {
    * first. Words that no set has count as words. Reads only. Throws a RangeError for a threshold that the index was not made for.
    */
   similar({ project_id, room }: RoomRef, words: Iterable<string>, threshold: number): SimilarDoc[] {
-    if (!(threshold >= LOWEST_THRESHOLD && threshold <= 1)) {
-      throw new RangeError(`The index finds similarities from ${LOWEST_THRESHOLD} to 1; ${threshold} was given.`)
-    }
+    checkSearched(threshold)
     const numbers = new WordNumbers(this.#db, project_id)
     const roomNumber = numbers.ofRoom(room)
     if (numbers.isNewRoom(roomNumber)) return []
@@ -108,13 +96,8 @@ export class WordSets {
         meetings,
         project_id,
       )
-    return candidates
-      .map((row) => ({
-        doc: String(row['doc']),
-        similarity: jaccardOfDescending(query, unpacked(row['words'] as Uint8Array)),
-      }))
-      .filter(({ similarity }) => similarity >= threshold)
-      .sort((a, b) => b.similarity - a.similarity || (a.doc < b.doc ? 1 : -1))
+    const found = candidates.map((row) => ({ doc: String(row['doc']), words: unpacked(row['words'] as Uint8Array) }))
+    return mostSimilar(query, found, threshold)
   }
 
   /** Empties the index, of all projects. */
@@ -127,7 +110,7 @@ export class WordSets {
     const sorted = numbers.ofWords(words)
     const replaced = this.#find(project_id, roomNumber, doc)
     if (replaced !== undefined) {
-      if (sorted.length === replaced.words.length && sorted.every((word, i) => word === replaced.words[i])) return
+      if (hasSameWords(sorted, replaced.words)) return
       // Its leads may be among those that wait.
       this.#insertLeads(project_id, leads)
       this.#remove(project_id, replaced)
@@ -141,7 +124,7 @@ export class WordSets {
 
   /** Inserts them in the order of the table, so that those that come to lie on one page are written together; and empties the list. */
   #insertLeads(projectId: string, leads: Lead[]): void {
-    leads.sort((a, b) => a.room - b.room || a.word - b.word || a.size - b.size || a.position - b.position)
+    leads.sort(inOrderOfIndex)
     for (let i = 0; i < leads.length; ) {
       const count = leads.length - i < LEADS_IN_ONE ? 1 : LEADS_IN_ONE
       const values: number[] = []
@@ -179,27 +162,6 @@ interface Bulk {
   readonly numbers: WordNumbers
   /** Not inserted yet. */
   readonly leads: Lead[]
-}
-
-interface StoredSet {
-  readonly number: number
-  readonly room: number
-  /** In descending order. */
-  readonly words: Uint32Array
-}
-
-/** A row of the index. */
-interface Lead {
-  readonly room: number
-  readonly word: number
-  readonly size: number
-  readonly position: number
-  readonly set: number
-}
-
-function leadsOf({ number, room, words }: StoredSet): Lead[] {
-  const leads = words.subarray(0, leadingWords(words.length, LOWEST_THRESHOLD))
-  return Array.from(leads, (word, position) => ({ room, word, size: words.length, position, set: number }))
 }
 
 const TABLES = ['word_set_numbers', 'word_set_words', 'word_set_rooms', 'word_sets', 'word_set_leads']
