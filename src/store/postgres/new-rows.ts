@@ -2,7 +2,7 @@ import type { Change } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
 import { SearchIndex } from './search-index.ts'
 import type { Sql } from './sql.ts'
-import { mergedReports, reportColumns } from './task-reports.ts'
+import { mergedReports, reportColumns, reportParameters } from './task-reports.ts'
 
 /** What the tables must have of a session. */
 export interface NewSession {
@@ -49,7 +49,7 @@ const PUT_SESSIONS = `
 const PUT_REPORTS = `
   INSERT INTO rutter.task_reports
     (project_id, session_id, task_id, title, status, updated_at, completed, marked_done)
-  SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::boolean[], $8::boolean[])`
+  SELECT $1, * FROM unnest($2::text[], ${reportParameters(3, 'many')})`
 const PUT_REQUESTS = `
   INSERT INTO rutter.turn_requests (project_id, session_id, request_id)
   SELECT $1, * FROM unnest($2::text[], $3::text[])`

@@ -7,7 +7,7 @@ import type { Heartbeat, SessionFilter } from '../../ports/ledger.ts'
 import { SearchIndex } from './search-index.ts'
 import { STATE, stateOf } from './session-snapshot.ts'
 import { type Row, restored, type Sql, type Value } from './sql.ts'
-import { mergedReports, putReports, reportColumns } from './task-reports.ts'
+import { mergedReports, putReports, reportColumns, reportParameters } from './task-reports.ts'
 
 /** Every query on the projection, for one project. */
 export class Rows {
@@ -128,7 +128,7 @@ export class Rows {
   async #putTaskReports(reports: readonly TaskReport[]): Promise<void> {
     const [first] = reports
     if (first === undefined) return
-    await this.#sql.run(PUT_REPORTS, [this.#project, null, first.session_id, ...reportColumns(reports)])
+    await this.#sql.run(PUT_REPORTS, [this.#project, first.session_id, ...reportColumns(reports)])
   }
 
   async turnIsCounted(sessionId: string, requestId: string): Promise<boolean> {
@@ -215,7 +215,7 @@ export class Rows {
   }
 }
 
-const PUT_REPORTS = putReports(4, 'WHERE $2::text IS NULL')
+const PUT_REPORTS = putReports(`SELECT $1, $2, * FROM unnest(${reportParameters(3, 'many')})`)
 
 const PROJECTED = ['sessions', 'task_reports', 'turn_requests'] as const
 

@@ -7,7 +7,7 @@ import { STATE, stateOf } from './session-snapshot.ts'
 import { LEASE } from './slots.ts'
 import { Overtaken, type Row, type Sql, type Value } from './sql.ts'
 import { headIn, headMoved, NEVER_WRITTEN, type SeenHead, type StreamHead } from './streams.ts'
-import { putReports, reportColumns } from './task-reports.ts'
+import { putReports, reportColumns, reportParameters, reportValues } from './task-reports.ts'
 
 /*
  * The two statements of a usual call, a session that goes on by a step: one that reads all that such a call asks, and one that writes
@@ -60,43 +60,97 @@ export interface SessionStep {
 
 /** Fails as a conflict, with nothing changed, where the session has gone on. */
 export async function writeStep(sql: Sql, projectId: string, step: SessionStep): Promise<void> {
-  const { text, values } = statementOf(projectId, step)
-  const row = await sql.get(text, values)
-  if (Number(row?.['moved']) !== 1) throw new Overtaken(`session ${step.session_id} has gone on`)
+  const added = await sql.run(textOf(shapeOf(step)), valuesOf(projectId, step))
+  if (added === 0) throw new Overtaken(`session ${step.session_id} has gone on`)
 }
 
-/** Only what there is to write is in it: each part costs the server something, also where it writes nothing. */
-function statementOf(projectId: string, step: SessionStep): { text: string; values: Value[] } {
+/** Only what there is to write is in a statement: each part costs the server something, also where it writes nothing. */
+interface Shape {
+  readonly lines: Count
+  readonly isRecalled: boolean
+  readonly hasSnapshot: boolean
+  readonly reports: Count
+  readonly requests: Count
+}
+
+/** One of a thing is the rule, and spares the making and reading of an array. */
+type Count = 'none' | 'one' | 'many'
+
+function shapeOf({ lines, recalled, snapshot, reports, request_ids }: SessionStep): Shape {
+  return {
+    lines: countOf(lines),
+    isRecalled: recalled !== null,
+    hasSnapshot: snapshot !== null,
+    reports: countOf(reports),
+    requests: countOf(request_ids),
+  }
+}
+
+function countOf({ length }: { readonly length: number }): Count {
+  return length === 0 ? 'none' : length === 1 ? 'one' : 'many'
+}
+
+/** The driver and the server know a statement by its text, so each is made once. */
+const texts = new Map<string, string>()
+
+function textOf(shape: Shape): string {
+  const { lines, isRecalled, hasSnapshot, reports, requests } = shape
+  const key = `${lines} ${isRecalled} ${hasSnapshot} ${reports} ${requests}`
+  const known = texts.get(key)
+  if (known !== undefined) return known
+  const text = statementOf(shape)
+  texts.set(key, text)
+  return text
+}
+
+/** With parameters in the order of `valuesOf`. */
+function statementOf({ lines, isRecalled, hasSnapshot, reports, requests }: Shape): string {
+  let next = 10
+  /** Numbers so many parameters, and gives the first. */
+  const taken = (count: number) => {
+    next += count
+    return next - count
+  }
+  const parts = [`head AS (${headMoved('$9', isRecalled ? ` AND ${leaseAndBeatAsRecalled(taken(6))}` : '')})`]
+  if (hasSnapshot) parts.push(`session AS (${putSnapshot(taken(5))})`)
+  if (reports !== 'none') {
+    const given = reportParameters(taken(6), reports)
+    parts.push(
+      reports === 'one'
+        ? `report AS (${putReports(`SELECT $1, $3, ${given} FROM head`)})`
+        : `report AS (${putReports(`SELECT $1, $3, given.* FROM head, unnest(${given}) AS given`)})`,
+    )
+  }
+  if (requests !== 'none') parts.push(`request AS (${putRequests(taken(1), requests)})`)
+  return `WITH ${parts.join(', ')} ${lines === 'one' ? PUT_LINE : PUT_LINES}`
+}
+
+function valuesOf(projectId: string, step: SessionStep): Value[] {
   const { before, after, lines, session_id, recalled, snapshot, reports, request_ids } = step
   const [line = ''] = lines
-  const isOne = lines.length === 1
-  const values: Value[] = [
-    ...[projectId, 'session', session_id, after.seq, after.hash],
-    ...[isOne ? line : lines, before.seq, before.hash, before.fence],
-  ]
-  /** Adds parameters, and gives the number of the first. */
-  const given = (more: readonly Value[]) => values.push(...more) - more.length + 1
-  const besides = recalled === null ? '' : ` AND ${leaseAndBeatAsRecalled(given(recalledValues(recalled)))}`
-  const parts = [`head AS (${headMoved('$9', besides)})`, `event AS (${isOne ? PUT_LINE : PUT_LINES})`]
+  const [report] = reports
+  const [requestId = ''] = request_ids
+  const values: Value[] = [projectId, 'session', session_id, after.seq, after.hash]
+  values.push(lines.length === 1 ? line : lines, before.seq, before.hash, before.fence)
+  if (recalled !== null) values.push(...recalledValues(recalled))
   if (snapshot !== null) {
     const { slot, token, status, start_time } = snapshot
-    parts.push(`session AS (${putSnapshot(given([slot, token, status, start_time, JSON.stringify(snapshot)]))})`)
+    values.push(slot, token, status, start_time, JSON.stringify(snapshot))
   }
-  if (reports.length > 0) parts.push(`report AS (${putReports(given(reportColumns(reports)), IF_MOVED)})`)
-  if (request_ids.length > 0) parts.push(`request AS (${putRequests(given([request_ids]))})`)
-  return { text: `WITH ${parts.join(', ')} SELECT count(*) AS moved FROM head`, values }
+  if (report !== undefined) values.push(...(reports.length === 1 ? reportValues(report) : reportColumns(reports)))
+  if (request_ids.length > 0) values.push(request_ids.length === 1 ? requestId : request_ids)
+  return values
 }
 
-const IF_MOVED = 'WHERE EXISTS (SELECT 1 FROM head)'
 const PUT_LINE = `
-  INSERT INTO rutter.events (project_id, kind, id, seq, line) SELECT $1, $2, $3, $4, $6::text ${IF_MOVED}`
+  INSERT INTO rutter.events (project_id, kind, id, seq, line) SELECT $1, $2, $3, $4, $6::text FROM head`
 const PUT_LINES = `
   INSERT INTO rutter.events (project_id, kind, id, seq, line)
-  SELECT $1, $2, $3, $7 + number, line FROM unnest($6::text[]) WITH ORDINALITY AS given (line, number) ${IF_MOVED}`
+  SELECT $1, $2, $3, $7 + number, line FROM head, unnest($6::text[]) WITH ORDINALITY AS given (line, number)`
 const putSnapshot = (first: number) => `
   UPDATE rutter.sessions SET
     slot = $${first}, token = $${first + 1}, status = $${first + 2}, start_time = $${first + 3}, state = $${first + 4}, as_of = $4
-  ${IF_MOVED} AND project_id = $1 AND session_id = $3`
-const putRequests = (first: number) => `
+  FROM head WHERE project_id = $1 AND session_id = $3`
+const putRequests = (first: number, how: 'one' | 'many') => `
   INSERT INTO rutter.turn_requests (project_id, session_id, request_id)
-  SELECT $1, $3, request_id FROM unnest($${first}::text[]) AS given (request_id) ${IF_MOVED} ON CONFLICT DO NOTHING`
+  SELECT $1, $3, ${how === 'one' ? `$${first}::text` : `unnest($${first}::text[])`} FROM head ON CONFLICT DO NOTHING`

@@ -3,8 +3,10 @@ import type { ClientBase } from 'pg'
 
 export type Row = Readonly<Record<string, unknown>>
 
+export type Scalar = string | number | boolean | null
+
 /** What a statement may be given. A JavaScript array becomes an array of the database. */
-export type Value = string | number | boolean | null | readonly (string | number | null)[]
+export type Value = Scalar | readonly Scalar[]
 
 /**
  * One connection while somebody has it. Statements go out at once and are answered in their order, so those that need not know each

@@ -1,14 +1,12 @@
 import { type Change, mergeReport, type TaskReport } from '../../domain/session/projection.ts'
 import { TASK_STATUSES } from '../../domain/task.ts'
-import type { Value } from './sql.ts'
+import type { Scalar } from './sql.ts'
 
-/** Puts reports of session $3 of project $1, in columns from the parameter `first` on; merged as `mergeReport` does it. */
-export const putReports = (first: number, where: string) => `
+/** Puts what `reports` selects, merged with what is known as `mergeReport` does it; each task may come once. */
+export const putReports = (reports: string) => `
   INSERT INTO rutter.task_reports AS known
     (project_id, session_id, task_id, title, status, updated_at, completed, marked_done)
-  SELECT $1, $3, given.* FROM unnest(
-    $${first}::text[], $${first + 1}::text[], $${first + 2}::smallint[], $${first + 3}::text[], $${first + 4}::boolean[], $${first + 5}::boolean[]
-  ) AS given ${where}
+  ${reports}
   ON CONFLICT (project_id, session_id, task_id) DO UPDATE SET
     title = greatest(known.title, excluded.title),
     updated_at = CASE WHEN excluded.status > known.status THEN excluded.updated_at
@@ -17,18 +15,21 @@ export const putReports = (first: number, where: string) => `
     status = greatest(known.status, excluded.status),
     completed = known.completed OR excluded.completed, marked_done = known.marked_done OR excluded.marked_done`
 
-export type ReportColumns = readonly Value[]
+const TYPES = ['text', 'text', 'smallint', 'text', 'boolean', 'boolean'] as const
 
-/** Reports of one session as parameters of that statement; each task once. */
-export function reportColumns(reports: readonly TaskReport[]): ReportColumns {
-  return [
-    reports.map(({ task_id }) => task_id),
-    reports.map(({ title }) => title),
-    reports.map(({ status }) => TASK_STATUSES.indexOf(status)),
-    reports.map(({ updated_at }) => updated_at),
-    reports.map(({ completed }) => String(completed)),
-    reports.map(({ marked_done }) => String(marked_done)),
-  ]
+/** One report, or columns of many, as parameters from `first` on. */
+export const reportParameters = (first: number, how: 'one' | 'many') =>
+  TYPES.map((type, nth) => `$${first + nth}::${type}${how === 'one' ? '' : '[]'}`).join(', ')
+
+/** What `reportParameters` stand for, of one report. */
+export function reportValues({ task_id, title, status, updated_at, completed, marked_done }: TaskReport): Scalar[] {
+  return [task_id, title, TASK_STATUSES.indexOf(status), updated_at, completed, marked_done]
+}
+
+/** The same of many. */
+export function reportColumns(reports: readonly TaskReport[]): Scalar[][] {
+  const rows = reports.map(reportValues)
+  return TYPES.map((_, nth) => rows.map((row) => row[nth] ?? null))
 }
 
 /** Of several reports on a task one that says what they say together. */
