@@ -7,8 +7,8 @@ import { MEMORY_SCHEMA } from './memory-schema.ts'
  */
 export const migrations: readonly string[] = [
   `
-  -- Where each stream ends. A writer moves it on only if it is as it was when the writer read it; whoever must be sure that a write
-  -- whose answer was lost will not happen any more raises "fence".
+  -- Where each stream ends. A writer moves it on only if it is as it was when the writer read it. Whoever changes what writers go by and
+  -- is in no event, or must be sure that a write whose answer was lost will not happen any more, raises "fence".
   CREATE TABLE rutter.streams (
     project_id ${TEXT}, kind ${TEXT}, id ${TEXT}, seq bigint NOT NULL, hash ${TEXT}, fence bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (project_id, kind, id)

@@ -1,15 +1,11 @@
 import { hasEnded, type SessionState } from '../../domain/session/state.ts'
 import type { Heartbeat, LeaseStatus } from '../../ports/ledger.ts'
-import { Overtaken, type Sql, type Value } from './sql.ts'
+import { Overtaken, type Sql } from './sql.ts'
 import type { SeenHead } from './streams.ts'
 
 /** A session as a write of this process left it, holding its slot. */
-export interface Recalled {
-  readonly head: SeenHead
+export interface Recalled extends Left {
   readonly session: SessionState
-  /** The event that the kept state is of. */
-  readonly as_of: number
-  readonly beat: Heartbeat | undefined
   readonly lease: LeaseStatus
 }
 
@@ -17,9 +13,12 @@ export interface Recalled {
 export interface Left {
   readonly head: SeenHead
   readonly session: SessionState | undefined
+  /** The event that the kept state is of. */
   readonly as_of: number
   readonly beat: Heartbeat | undefined
   readonly lease: LeaseStatus | undefined
+  /** When the lease was asked for, by `performance.now()`. */
+  readonly asked_at: number
 }
 
 /** Sessions of one process that are remembered at once; an agent has one, a supervisor of many some dozens. */
@@ -28,24 +27,37 @@ const REMEMBERED = 64
 /**
  * What this process knows of sessions from its own last writes to them, so that the next call need not read them again: that is one
  * of the two messages that a call would take. It is never taken on trust: whatever is decided by it goes out together with the question
- * whether it still is so (`IS_AS_RECALLED`), and is done again with a fresh look where it is not.
+ * whether the stream ends as it did, and is done again with a fresh look where it does not. What is in no event, the slot and the
+ * heartbeat, counts in that too: whoever changes it raises the stream's fence. Only that a lease runs out changes nothing anywhere; one
+ * that may have is not remembered any more.
  */
 export class RecalledSessions {
   readonly #known = new Map<string, Recalled>()
+  /** When the leases of this process were last renewed together. */
+  #renewedAt = Number.NEGATIVE_INFINITY
 
   get(sessionId: string): Recalled | undefined {
-    return this.#known.get(sessionId)
+    const recalled = this.#known.get(sessionId)
+    if (recalled === undefined) return undefined
+    const heldSince = Math.max(recalled.asked_at, this.#renewedAt)
+    return performance.now() - heldSince < recalled.lease.lease.ttl_ms ? recalled : undefined
+  }
+
+  /** All leases of this process were renewed, by a statement that went out at that time or later. */
+  noteRenewal(at: number): void {
+    this.#renewedAt = at
   }
 
   /** Remembers how a session was left; one that is over or has lost its slot is forgotten. */
-  keep(sessionId: string, { head, session, as_of, beat, lease }: Left): void {
+  keep(sessionId: string, left: Left): void {
+    const { head, session, lease } = left
     // Of two calls that were under way together, the one that was answered last need not be the later one.
     if ((this.#known.get(sessionId)?.head.seq ?? 0) > head.seq) return
     this.#known.delete(sessionId)
     if (session === undefined || hasEnded(session)) return
     // Of another process only a look shows whether it still runs.
     if (!lease?.held || !lease.mine || lease.lease.session_id !== sessionId) return
-    this.#known.set(sessionId, { head, session, as_of, beat, lease })
+    this.#known.set(sessionId, { ...left, session, lease })
     for (const oldest of this.#known.keys()) {
       if (this.#known.size <= REMEMBERED) return
       this.#known.delete(oldest)
@@ -89,32 +101,12 @@ export class Recollection {
   }
 }
 
-/** True for what is asked beside the end of the stream: the slot is still this grant's, and nobody else has sent a heartbeat. */
-export function leaseAndBeatAsRecalled(first: number): string {
-  const [slot, token, ...beat] = [0, 1, 2, 3, 4, 5].map((nth) => `$${first + nth}`)
-  return `EXISTS (SELECT 1 FROM rutter.slots WHERE project_id = $1 AND slot = ${slot} AND session_id = $3 AND token = ${token}
-      AND renewed_at + ttl_ms * interval '1 millisecond' >= statement_timestamp())
-    AND NOT EXISTS (SELECT 1 FROM rutter.heartbeats WHERE project_id = $1 AND session_id = $3
-      AND (at, status, next_action, process_id) IS DISTINCT FROM (${beat.join(', ')}))`
-}
-
-/** The values of `leaseAndBeatAsRecalled`. */
-export function recalledValues({ lease: { lease }, beat }: Recalled): Value[] {
-  const { at = null, status = null, next_action = null, process_id = null } = beat ?? {}
-  return [lease.slot, lease.token, at, status, next_action, process_id]
-}
-
-const IS_AS_RECALLED = `
-  SELECT 1 FROM rutter.streams
-  WHERE project_id = $1 AND kind = $2 AND id = $3 AND seq = $4 AND hash = $5 AND fence = $6 AND ${leaseAndBeatAsRecalled(7)}`
-
 /** Fails as a conflict where a session is not as it was remembered. */
-async function checkRecalled(sql: Sql, projectId: string, recalled: Recalled): Promise<void> {
-  const { head, session } = recalled
-  const row = await sql.get(IS_AS_RECALLED, [
-    ...[projectId, 'session', session.session_id],
-    ...[head.seq, head.hash, head.fence],
-    ...recalledValues(recalled),
-  ])
+async function checkRecalled(sql: Sql, projectId: string, { head, session }: Recalled): Promise<void> {
+  const row = await sql.get(ENDS_AS_RECALLED, [projectId, session.session_id, head.seq, head.hash, head.fence])
   if (row === undefined) throw new Overtaken(`session ${session.session_id} is not as it was left`)
 }
+
+const ENDS_AS_RECALLED = `
+  SELECT 1 FROM rutter.streams
+  WHERE project_id = $1 AND kind = 'session' AND id = $2 AND seq = $3 AND hash = $4 AND fence = $5`

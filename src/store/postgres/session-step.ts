@@ -1,12 +1,11 @@
 import type { TaskReport } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
 import type { Heartbeat } from '../../ports/ledger.ts'
-import { leaseAndBeatAsRecalled, type Recalled, recalledValues } from './recalled.ts'
 import { beatOf } from './rows.ts'
 import { STATE, stateOf } from './session-snapshot.ts'
 import { LEASE } from './slots.ts'
 import { Overtaken, type Row, type Sql, type Value } from './sql.ts'
-import { headIn, headMoved, NEVER_WRITTEN, type SeenHead, type StreamHead } from './streams.ts'
+import { headIn, MOVE_HEAD, NEVER_WRITTEN, type SeenHead, type StreamHead } from './streams.ts'
 import { putReports, reportColumns, reportParameters, reportValues } from './task-reports.ts'
 
 /*
@@ -50,8 +49,6 @@ export interface SessionStep {
   readonly after: StreamHead
   readonly lines: readonly string[]
   readonly session_id: string
-  /** What it was decided by, where the session was not read. */
-  readonly recalled: Recalled | null
   /** The state to be kept, where the one that is kept is not to stay. */
   readonly snapshot: SessionState | null
   readonly reports: readonly TaskReport[]
@@ -67,7 +64,6 @@ export async function writeStep(sql: Sql, projectId: string, step: SessionStep):
 /** Only what there is to write is in a statement: each part costs the server something, also where it writes nothing. */
 interface Shape {
   readonly lines: Count
-  readonly isRecalled: boolean
   readonly hasSnapshot: boolean
   readonly reports: Count
   readonly requests: Count
@@ -76,10 +72,9 @@ interface Shape {
 /** One of a thing is the rule, and spares the making and reading of an array. */
 type Count = 'none' | 'one' | 'many'
 
-function shapeOf({ lines, recalled, snapshot, reports, request_ids }: SessionStep): Shape {
+function shapeOf({ lines, snapshot, reports, request_ids }: SessionStep): Shape {
   return {
     lines: countOf(lines),
-    isRecalled: recalled !== null,
     hasSnapshot: snapshot !== null,
     reports: countOf(reports),
     requests: countOf(request_ids),
@@ -94,8 +89,8 @@ function countOf({ length }: { readonly length: number }): Count {
 const texts = new Map<string, string>()
 
 function textOf(shape: Shape): string {
-  const { lines, isRecalled, hasSnapshot, reports, requests } = shape
-  const key = `${lines} ${isRecalled} ${hasSnapshot} ${reports} ${requests}`
+  const { lines, hasSnapshot, reports, requests } = shape
+  const key = `${lines} ${hasSnapshot} ${reports} ${requests}`
   const known = texts.get(key)
   if (known !== undefined) return known
   const text = statementOf(shape)
@@ -104,14 +99,14 @@ function textOf(shape: Shape): string {
 }
 
 /** With parameters in the order of `valuesOf`. */
-function statementOf({ lines, isRecalled, hasSnapshot, reports, requests }: Shape): string {
+function statementOf({ lines, hasSnapshot, reports, requests }: Shape): string {
   let next = 10
   /** Numbers so many parameters, and gives the first. */
   const taken = (count: number) => {
     next += count
     return next - count
   }
-  const parts = [`head AS (${headMoved('$9', isRecalled ? ` AND ${leaseAndBeatAsRecalled(taken(6))}` : '')})`]
+  const parts = [`head AS (${MOVE_HEAD})`]
   if (hasSnapshot) parts.push(`session AS (${putSnapshot(taken(5))})`)
   if (reports !== 'none') {
     const given = reportParameters(taken(6), reports)
@@ -126,13 +121,12 @@ function statementOf({ lines, isRecalled, hasSnapshot, reports, requests }: Shap
 }
 
 function valuesOf(projectId: string, step: SessionStep): Value[] {
-  const { before, after, lines, session_id, recalled, snapshot, reports, request_ids } = step
+  const { before, after, lines, session_id, snapshot, reports, request_ids } = step
   const [line = ''] = lines
   const [report] = reports
   const [requestId = ''] = request_ids
   const values: Value[] = [projectId, 'session', session_id, after.seq, after.hash]
   values.push(lines.length === 1 ? line : lines, before.seq, before.hash, before.fence)
-  if (recalled !== null) values.push(...recalledValues(recalled))
   if (snapshot !== null) {
     const { slot, token, status, start_time } = snapshot
     values.push(slot, token, status, start_time, JSON.stringify(snapshot))

@@ -28,11 +28,16 @@ export interface SlotsOn {
 interface Version {
   readonly token: number
   readonly version: string | null
+  readonly session_id: string | null
 }
 
 function versionIn(row: Row | undefined): Version {
-  const version = row?.['version']
-  return { token: Number(row?.['token'] ?? 0), version: typeof version === 'string' ? version : null }
+  const [version, session_id] = [row?.['version'] ?? null, row?.['session_id'] ?? null]
+  return {
+    token: Number(row?.['token'] ?? 0),
+    version: version === null ? null : String(version),
+    session_id: session_id === null ? null : restored(session_id),
+  }
 }
 
 export const LEASE = `slot, token, session_id, holder, ttl_ms, ${iso('locked_at')} AS locked_at, ${iso('renewed_at')} AS renewed_at,
@@ -46,6 +51,7 @@ export class Slots {
   /** What this transaction went by when it judged a slot: token, and last renewal. */
   readonly #seen = new Map<string, Version>()
   readonly #renewed: string[] = []
+  readonly #displaced = new Set<string>()
 
   constructor(sql: Sql, projectId: string, on: SlotsOn) {
     this.#sql = sql
@@ -108,6 +114,7 @@ export class Slots {
             [...values, seen.token, seen.version],
           )
     if (row === undefined) throw new Overtaken(`slot ${slot} changed between look and grant`)
+    this.#displace(seen?.session_id ?? null)
     this.#seen.set(slot, versionIn(row))
     // A grant is a renewal too.
     this.#on.renewals.note(sessionId)
@@ -116,13 +123,19 @@ export class Slots {
 
   async release(slot: string): Promise<void> {
     this.#sql.begin()
-    await this.#sql.run(
-      `UPDATE rutter.slots SET session_id = NULL, holder = NULL, locked_at = NULL, renewed_at = NULL, ttl_ms = NULL
-       WHERE project_id = $1 AND slot = $2`,
-      [this.#project, slot],
-    )
+    const was = await this.#sql.get(RELEASE, [this.#project, slot])
+    this.#displace(versionIn(was).session_id)
     const seen = this.#seen.get(slot)
-    if (seen !== undefined) this.#seen.set(slot, { ...seen, version: null })
+    if (seen !== undefined) this.#seen.set(slot, { ...seen, version: null, session_id: null })
+  }
+
+  /** Sessions that this transaction took a slot from. */
+  get displaced(): ReadonlySet<string> {
+    return this.#displaced
+  }
+
+  #displace(sessionId: string | null): void {
+    if (sessionId !== null) this.#displaced.add(sessionId)
   }
 
   /** The next grant in each slot has a token above these, which records tell of that were written elsewhere. */
@@ -130,9 +143,14 @@ export class Slots {
     if (tokens.size === 0) return
     const slots = [...tokens.keys()].sort()
     await this.#sql.run(
-      `INSERT INTO rutter.slots AS known (project_id, slot, token)
-       SELECT $1, slot, token FROM unnest($2::text[], $3::bigint[]) AS given (slot, token)
-       ON CONFLICT (project_id, slot) DO UPDATE SET token = excluded.token WHERE known.token < excluded.token`,
+      `WITH raised AS (
+         INSERT INTO rutter.slots AS known (project_id, slot, token)
+         SELECT $1, slot, token FROM unnest($2::text[], $3::bigint[]) AS given (slot, token)
+         ON CONFLICT (project_id, slot) DO UPDATE SET token = excluded.token WHERE known.token < excluded.token
+         RETURNING session_id
+       )
+       UPDATE rutter.streams AS s SET fence = fence + 1 FROM raised
+       WHERE s.project_id = $1 AND s.kind = 'session' AND s.id = raised.session_id`,
       [this.#project, slots, slots.map((slot) => tokens.get(slot) ?? 0)],
     )
   }
@@ -190,6 +208,12 @@ export class Slots {
     return { lease, held: true, gone: null, mine }
   }
 }
+
+const RELEASE = `
+  UPDATE rutter.slots AS s
+  SET session_id = NULL, holder = NULL, locked_at = NULL, renewed_at = NULL, ttl_ms = NULL
+  FROM (SELECT session_id FROM rutter.slots WHERE project_id = $1 AND slot = $2 FOR UPDATE) AS was
+  WHERE s.project_id = $1 AND s.slot = $2 RETURNING was.session_id`
 
 function iso(column: string): string {
   return `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { ClientBase } from 'pg'
+import type { ClientBase, Query, QueryResult } from 'pg'
 
 export type Row = Readonly<Record<string, unknown>>
 
@@ -57,8 +57,8 @@ export class Sql {
     // By a callback, since it is called before any answer behind it is looked at: without a transaction each statement would stand by
     // itself, so whoever has an answer in hand can send nothing any more where this failed.
     this.#begun = new Promise<void>((resolve, reject) => {
-      void this.#client.query(this.#asked({ text: this.#begin }), (error: Error | null | undefined) => {
-        if (error === null || error === undefined) return resolve()
+      this.#send({ text: this.#begin }, (error) => {
+        if (error === null) return resolve()
         this.#failed ??= error
         this.#notBegun = error
         reject(error)
@@ -83,7 +83,7 @@ export class Sql {
   /** Takes back what was not committed. Comes back behind every statement that was on its way. */
   async rollback(): Promise<void> {
     this.end()
-    await this.#client.query(this.#asked({ text: 'ROLLBACK' }))
+    await this.#sent({ text: 'ROLLBACK' })
   }
 
   /** From here on nothing is sent: it would be done by itself, and stand whatever becomes of the rest, or in another's transaction. */
@@ -96,26 +96,43 @@ export class Sql {
     if (this.#isOver) throw new Error(`A statement came after the end of its transaction: ${text.slice(0, 80)}`)
   }
 
-  #asked<T extends object>(config: T): T & { query_timeout?: number } {
-    return this.#silenceMs === 0 ? config : { ...config, query_timeout: this.#silenceMs }
-  }
-
-  #query(text: string, values: readonly Value[]) {
+  #query(text: string, values: readonly Value[]): Promise<QueryResult> {
     this.#check(text)
     const given = values.map((value) => (Array.isArray(value) ? value.map(kept) : kept(value)))
-    const asked = this.#client.query(
-      this.#asked(
-        this.#prepares && given.length > 0 ? { name: nameOf(text), text, values: given } : { text, values: given },
-      ),
-    )
-    return asked.catch((error) => {
+    const name = this.#prepares && given.length > 0 ? nameOf(text) : undefined
+    return this.#sent({ text, values: given, name }).catch((error) => {
       // Statements behind one that failed are refused for that alone, and it is chance whose answer is looked at first.
       const isEcho = this.#failed !== undefined && codeOf(error) === IN_FAILED_TRANSACTION
       this.#failed ??= error
       throw isEcho ? this.#failed : error
     })
   }
+
+  #sent(statement: Statement): Promise<QueryResult> {
+    return new Promise((resolve, reject) => {
+      this.#send(statement, (error, result) => (error === null ? resolve(result) : reject(error)))
+    })
+  }
+
+  /** By an object of the driver's own: of a plain one it would make a copy, field by field, which takes as long as all the rest. */
+  #send({ text, values, name }: Statement, onAnswer: OnAnswer): void {
+    const { Query } = this.#client.constructor as unknown as { Query: new (text: string, values?: unknown[]) => Query }
+    const query = new Query(text, values)
+    const timeout = this.#silenceMs === 0 ? {} : { query_timeout: this.#silenceMs }
+    Object.assign(query, timeout, { name, callback: onAnswer })
+    this.#client.query(query)
+  }
 }
+
+interface Statement {
+  readonly text: string
+  readonly values?: unknown[]
+  /** Under which it is prepared. */
+  readonly name?: string | undefined
+}
+
+/** With an error there is no result. */
+type OnAnswer = (error: Error | null, result: QueryResult) => void
 
 const IN_FAILED_TRANSACTION = '25P02'
 /** invalid_sql_statement_name, duplicate_prepared_statement: what a server process knows is not what was prepared from here. */

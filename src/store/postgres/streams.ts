@@ -12,7 +12,10 @@ export interface StreamHead {
 
 /** The end as it was read, with what a write must find unchanged besides. */
 export interface SeenHead extends StreamHead {
-  /** Counts how often somebody made sure that a write whose answer was lost can no longer happen. */
+  /**
+   * Counts how often something changed that is decided by and is in no event: the slot or the heartbeat of a session. It also rises
+   * where somebody makes sure that a write whose answer was lost can no longer happen.
+   */
   readonly fence: number
 }
 
@@ -120,6 +123,15 @@ export class Streams {
     return await this.#listed('')
   }
 
+  /** Lets whoever has decided by one of these sessions decide anew, or look again at what is remembered of it. */
+  async raiseFences(sessionIds: readonly string[]): Promise<void> {
+    if (sessionIds.length === 0) return
+    await this.#sql.run(
+      `UPDATE rutter.streams SET fence = fence + 1 WHERE project_id = $1 AND kind = 'session' AND id = ANY ($2::text[])`,
+      [this.#project, sessionIds],
+    )
+  }
+
   /** Locks each, and lets whoever has decided by one of them decide anew: what they would change is about to be another row. */
   async overtakeAll(): Promise<void> {
     await this.#sql.run('UPDATE rutter.streams SET fence = fence + 1 WHERE project_id = $1', [this.#project])
@@ -206,13 +218,11 @@ const BEGIN_STREAM = `
       WHERE streams.seq = 0 AND streams.fence = $7
     RETURNING 1
   ) ${ADDED}`
-/** Moves the end of a stream on, as `head`, where it still is as it was seen; with the name of a parameter, and what must hold besides. */
-export function headMoved(fence: `$${number}`, besides = ''): string {
-  return `
+/** Moves the end of a stream on where it still is as it was seen: from $7, $8 and $9 to $4 and $5. */
+export const MOVE_HEAD = `
   UPDATE rutter.streams SET seq = $4, hash = $5
-  WHERE project_id = $1 AND kind = $2 AND id = $3 AND seq = $7 AND hash = $8 AND fence = ${fence}${besides} RETURNING 1`
-}
-const ADD_TO_STREAM = `WITH head AS (${headMoved('$9')}) ${ADDED}`
+  WHERE project_id = $1 AND kind = $2 AND id = $3 AND seq = $7 AND hash = $8 AND fence = $9 RETURNING 1`
+const ADD_TO_STREAM = `WITH head AS (${MOVE_HEAD}) ${ADDED}`
 /** Whoever read the stream before this can no longer add to it, nor begin it. */
 const FENCE = `
   INSERT INTO rutter.streams (project_id, kind, id, seq, hash, fence) VALUES ($1, $2, $3, 0, $4, 1)

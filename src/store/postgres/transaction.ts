@@ -32,6 +32,9 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   /** Of the sessions that were touched, as this transaction leaves them. */
   readonly #beats = new Map<string, Heartbeat | undefined>()
   #newMemory: StreamRef | undefined
+  /** Before anything was read. */
+  readonly #beganAt = performance.now()
+  #hasRenewedAll = false
 
   /** A cautious one locks what it reads, in the order slot, stream: somebody else was first the last time. */
   constructor(sql: Sql, parts: TransactionParts, { locks, isCautious }: { locks: MemoryLocks; isCautious: boolean }) {
@@ -113,6 +116,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   /** Renews every lease that this process holds. */
   async renewAll(): Promise<void> {
     await this.slots.renewAll()
+    this.#hasRenewedAll = true
   }
 
   /**
@@ -126,11 +130,13 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   /** Remembers what was written, once it is committed. */
   async remember(): Promise<void> {
     this.slots.noteRenewals()
-    for (const { stream, before, after, session, asOf } of await Promise.all(this.#touched.values())) {
+    if (this.#hasRenewedAll) this.parts.recalled.noteRenewal(this.#beganAt)
+    for (const { stream, before, recalled, after, session, asOf } of await Promise.all(this.#touched.values())) {
       if (stream.kind !== 'session') continue
       const lease = session === undefined ? undefined : this.judged.get(session.slot)
       const head = { ...after, fence: before.fence }
-      this.parts.recalled.keep(stream.id, { head, session, as_of: asOf, beat: this.#beats.get(stream.id), lease })
+      const [beat, asked_at] = [this.#beats.get(stream.id), recalled?.asked_at ?? this.#beganAt]
+      this.parts.recalled.keep(stream.id, { head, session, as_of: asOf, beat, lease, asked_at })
     }
   }
 
@@ -155,18 +161,19 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   }
 
   #step(touched: TouchedStream): Promise<void> {
-    const { stream, before, recalled, after, lines, changes, stood, session } = touched
+    const { stream, before, after, lines, changes, stood, session } = touched
     if (stood === undefined || session === undefined)
       throw new Error(`Session ${stream.id} goes on without having begun.`)
     const snapshot = isDue(stood, session, touched.asOf, after.seq) ? session : null
     if (snapshot !== null) touched.asOf = after.seq
     const request_ids = changes.flatMap((change) => (change.table === 'turn_requests' ? [change.request_id] : []))
-    const parts = { before, recalled, after, lines, snapshot, reports: mergedReports(changes), request_ids }
+    const parts = { before, after, lines, snapshot, reports: mergedReports(changes), request_ids }
     return writeStep(this.sql, this.project_id, { session_id: stream.id, ...parts })
   }
 
   async #sendAll(written: readonly TouchedStream[]): Promise<Promise<void>[]> {
-    if (written.length === 0 && this.#heard.size === 0) return [this.confirm()]
+    const disturbed = this.#disturbed(written)
+    if (written.length === 0 && disturbed.length === 0) return [this.confirm()]
     await this.#locks.take(written.flatMap(({ learned }) => learned.map(({ data }) => data.project_id)))
     this.sql.begin()
     // The slot's row, the stream's, the heartbeat's: in this order everybody has them, so nobody waits for another in a circle.
@@ -178,12 +185,20 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
       sent.push(this.rows.carryOut(changes), this.rows.putSession(session, after.seq))
       touched.asOf = after.seq
     }
+    sent.push(this.streams.raiseFences(disturbed))
     for (const [id, heartbeat] of this.#heard) sent.push(this.rows.putHeartbeat(id, heartbeat))
     // Where the connection is lost while what was learned is taken in, these fail too, and nobody is there to be told.
     for (const one of sent) one.catch(() => {})
     const memory = new MemoryProjection(this.sql, this.project_id)
     for (const { stream, learned } of written) await memory.take(stream, learned)
     return sent
+  }
+
+  /** Sessions of which something changes and no event tells. */
+  #disturbed(written: readonly TouchedStream[]): string[] {
+    const told = new Set(written.map(({ stream }) => streamKey(stream)))
+    const all = new Set([...this.#heard.keys(), ...this.slots.displaced])
+    return [...all].filter((id) => !told.has(streamKey(sessionStream(id)))).sort()
   }
 
   #touch(stream: StreamRef): Promise<TouchedStream> {

@@ -1,7 +1,11 @@
 import fc from 'fast-check'
 import pg from 'pg'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { NOTHING } from '../../../src/domain/copies.ts'
+import { EMPTY_HEAD } from '../../../src/log/chain.ts'
 import { lineHash } from '../../../src/log/line.ts'
+import { encodeStep } from '../../../src/log/record.ts'
+import type { Piece } from '../../../src/ports/log-copy.ts'
 import { refusalOf, testClock } from '../../support/book.ts'
 import { sharedServer } from '../../support/postgres.ts'
 import { agentOn, ledgerOn, preparedDatabase, startedAgent } from '../../support/trouble.ts'
@@ -74,12 +78,91 @@ test('a call is refused for what became so since this process looked last', asyn
   expect(await operator.call('session_get_state', { session_id })).toMatchObject({ tasks_completed: 1 })
 })
 
-test('a lease that ran out while nobody called is taken again, with a token of its own', async () => {
-  const { agent, rows, project_id } = await setUp()
+/** The database's clock goes on by an hour as a lease sees it, and this process's own with it or not. */
+async function hourPasses({ rows, project_id }: Awaited<ReturnType<typeof setUp>>, isNoticed: boolean): Promise<void> {
   await rows(`UPDATE rutter.slots SET renewed_at = renewed_at - interval '1 hour' WHERE project_id = '${project_id}'`)
-  await agent.call('session_increment_completed')
-  const [slot] = await rows(`SELECT token FROM rutter.slots WHERE project_id = '${project_id}'`)
+  if (isNoticed) later(3_600_000)
+}
+
+const now = performance.now.bind(performance)
+
+/** Lets so much time have passed since the test began, as this process sees it. */
+function later(ms: number): void {
+  const spy = vi.spyOn(performance, 'now').mockImplementation(() => now() + ms)
+  onTestFinished(() => spy.mockRestore())
+}
+
+test('a lease that ran out while nobody called is taken again, with a token of its own', async () => {
+  const set = await setUp()
+  await hourPasses(set, true)
+  await set.agent.call('session_increment_completed')
+  const [slot] = await set.rows(`SELECT token FROM rutter.slots WHERE project_id = '${set.project_id}'`)
   expect(Number(slot?.['token'])).toBe(2)
+})
+
+test('a lease that was renewed with all others of its process is not asked about again', async () => {
+  const { agent, events } = await setUp()
+  later(59_000)
+  await agent.ledger.renewLeases()
+  later(89_000)
+  expect(await statementsOf(() => agent.call('session_increment_completed'))).toHaveLength(1)
+  expect(await events('lease.granted')).toBe(1)
+})
+
+test('a process that did not notice how long it slept records nothing once somebody else has the slot', async () => {
+  const set = await setUp()
+  await hourPasses(set, false)
+  await agentOn(ledgerOn(set.url)).call('session_initialize', { session_type: 'manual' })
+  const before = await set.lines()
+  expect((await refusalOf(set.agent.call('session_increment_completed'))).code).toBe('lease_lost')
+  expect(await set.lines()).toEqual(before)
+})
+
+test('a slot that was freed without a word in the record is taken again before anything is recorded', async () => {
+  const { agent, truth, events } = await setUp()
+  await truth.write((book) => book.release('default'))
+  await agent.call('session_increment_completed')
+  expect(await events('lease.granted')).toBe(2)
+})
+
+test('a slot that was given to another session without a word in the record is lost', async () => {
+  const { agent, truth, lines } = await setUp()
+  const other = await agentOn(truth, 'other').call('session_initialize', { session_type: 'manual' })
+  await truth.write(async (book) => {
+    await book.grant('default', String(other['session_id']))
+  })
+  const before = await lines()
+  expect((await refusalOf(agent.call('session_increment_completed'))).code).toBe('lease_lost')
+  expect(await lines()).toEqual(before)
+})
+
+/** The record of a session elsewhere that was given a slot. */
+function granted(slot: string, token: number): Piece {
+  const holder = { host: 'elsewhere', boot_id: '', pid_space: '', pid: 1, started: '' }
+  const data = { slot, token, reason: 'initialized', holder, book: 'elsewhere' }
+  const { lines, recorded, head } = encodeStep(EMPTY_HEAD, [{ type: 'lease.granted', data }], {
+    actor: { kind: 'rutter', name: 'test' },
+    at: '2026-01-01T00:00:00.000Z',
+    newId: () => 'an-id',
+  })
+  const copied = lines.flatMap((line, i) =>
+    recorded[i] === undefined ? [] : [{ line, event: recorded[i], understood: true }],
+  )
+  return { stream: { kind: 'session', id: 'elsewhere' }, after: NOTHING, lines: copied, end: head }
+}
+
+test('a token that rose with what another copy brought is seen by the next call', async () => {
+  const { agent, truth, session_id, rows, project_id } = await setUp()
+  const fence = async () =>
+    Number(
+      (await rows(`SELECT fence FROM rutter.streams WHERE project_id = '${project_id}' AND id = '${session_id}'`))[0]?.[
+        'fence'
+      ],
+    )
+  const before = await fence()
+  await truth.copyOf('own').takeIn([granted('default', 9)])
+  expect(await fence()).toBe(before + 1)
+  expect((await statementsOf(() => agent.call('session_increment_completed'))).length).toBeGreaterThan(1)
 })
 
 test('a session whose record was computed anew meanwhile goes on where it stood', async () => {
@@ -93,9 +176,7 @@ test('a heartbeat renews the lease also where somebody else has recorded since',
   const renewed = async () =>
     (await rows(`SELECT renewed_at::text AS at FROM rutter.slots WHERE project_id = '${project_id}'`))[0]?.['at']
   const before = await renewed()
-  const now = performance.now.bind(performance)
-  const later = vi.spyOn(performance, 'now').mockImplementation(() => now() + 20_000)
-  onTestFinished(() => later.mockRestore())
+  later(20_000)
   await operator.call('session_increment_completed', { session_id })
   await agent.call('steering_heartbeat', { session_id, status: 'working' })
   expect(await renewed()).not.toBe(before)

@@ -203,7 +203,7 @@ describe('a network in which nothing moves', () => {
       ...it,
       ...(await startedAgent(it.through, { ...IMPATIENT, lease_ttl_ms: 50 })),
     }))
-    const stuck = ledgerOn(through, { ...IMPATIENT, patience_ms: 10, limits: { ...IMPATIENT.limits, silence_ms: 300 } })
+    const stuck = ledgerOn(through, { ...IMPATIENT, patience_ms: 150, limits: { ...IMPATIENT.limits, silence_ms: 300 } })
     proxy.arm(COMMIT, 'hold')
     const lost = refusalOf(agentOn(stuck).call('session_update', { session_id, status: 'stopped' }))
     expect(await lost).toMatchObject({ code: 'store_unavailable' })
