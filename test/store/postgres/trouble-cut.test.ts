@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { StreamRef } from '../../../src/domain/event.ts'
 import { Refusal } from '../../../src/domain/refusal.ts'
 import { Pool } from '../../../src/store/postgres/pool.ts'
@@ -203,7 +203,9 @@ describe('a network in which nothing moves', () => {
       ...it,
       ...(await startedAgent(it.through, { ...IMPATIENT, lease_ttl_ms: 50 })),
     }))
-    const stuck = ledgerOn(through, { ...IMPATIENT, patience_ms: 150, limits: { ...IMPATIENT.limits, silence_ms: 300 } })
+    const stuck = ledgerOn(through, { ...IMPATIENT, patience_ms: 10, limits: { ...IMPATIENT.limits, silence_ms: 300 } })
+    // So little patience may not be enough to connect.
+    await vi.waitFor(() => stuck.read(async () => {}))
     proxy.arm(COMMIT, 'hold')
     const lost = refusalOf(agentOn(stuck).call('session_update', { session_id, status: 'stopped' }))
     expect(await lost).toMatchObject({ code: 'store_unavailable' })
