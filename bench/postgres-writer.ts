@@ -4,6 +4,9 @@ import { sessionInitialize } from '../src/app/operations/session_initialize.ts'
 import { sessionUpdate } from '../src/app/operations/session_update.ts'
 import { openBook } from '../src/wire.ts'
 
+/** Calls of each session before the first that counts: the server's prepared statements and this process's compiled code are there then. */
+const WARM_UP = 1000
+
 const [root = '', store = '', process_number = '0', sessions = '1', seconds = '1'] = process.argv.slice(2)
 const book = openBook(root, { store })
 const contexts = Array.from({ length: Number(sessions) }, (_, i) =>
@@ -18,7 +21,7 @@ for (const context of contexts) {
 }
 let n = 0
 const call = (context: (typeof contexts)[number]) => perform(sessionUpdate, context, { current_task_id: `task-${++n}` })
-for (let i = 0; i < 50; i++) await Promise.all(contexts.map(call))
+for (let i = 0; i < WARM_UP; i++) await Promise.all(contexts.map(call))
 
 process.send?.('ready')
 process.once('message', async () => {

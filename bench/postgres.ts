@@ -12,7 +12,7 @@ import { openBook } from '../src/wire.ts'
 import { postgresPrograms, startPostgres, type TestServer } from '../test/support/postgres-server.ts'
 import { type Bench, type BenchResult, compare, takeTurns, times } from './harness.ts'
 
-const WARM_UP = 500
+const WARM_UP = 1500
 const ROUNDS = 20
 /** Calls of one contender in one round. */
 const CALLS = 100
@@ -73,19 +73,31 @@ async function oneCall(folder: string, server: TestServer, say: (what: string) =
   }
 }
 
-/** What a call of a busy session writes, as a hand would write it: its event, the stream's end, the session's state. */
+/**
+ * What a call of a busy session that takes up a task writes, as a hand would write it: its event, the stream's end, what is known of the
+ * task, and with every sixteenth call the session's state.
+ */
 const PGBENCH = `
-\\set s random(1, ${CONNECTIONS})
+\\set nth random(1, 16)
 BEGIN;
-INSERT INTO plain_events (project_id, id, seq, line)
-  SELECT 'p', 's' || :client_id, seq + 1, repeat('x', ${LINE}) FROM plain_streams WHERE project_id = 'p' AND id = 's' || :client_id;
 UPDATE plain_streams SET seq = seq + 1, hash = repeat('0', 64) WHERE project_id = 'p' AND id = 's' || :client_id;
+INSERT INTO plain_events (project_id, id, seq, line)
+  SELECT 'p', 's' || :client_id, seq, repeat('x', ${LINE}) FROM plain_streams WHERE project_id = 'p' AND id = 's' || :client_id;
+INSERT INTO plain_reports (project_id, id, task_id, status, updated_at)
+  SELECT 'p', 's' || :client_id, 'task-' || seq, 1, '2026-01-01T00:00:00.000Z'
+  FROM plain_streams WHERE project_id = 'p' AND id = 's' || :client_id;
+\\if :nth = 1
 UPDATE plain_sessions SET state = repeat('x', ${STATE}) WHERE project_id = 'p' AND id = 's' || :client_id;
+\\endif
 COMMIT;
 `
 const PLAIN = `
 CREATE TABLE plain_events (project_id text, id text, seq bigint, line text, PRIMARY KEY (project_id, id, seq));
 CREATE TABLE plain_streams (project_id text, id text, seq bigint, hash text, PRIMARY KEY (project_id, id));
+CREATE TABLE plain_reports (
+  project_id text, id text, task_id text, status smallint, updated_at text, PRIMARY KEY (project_id, id, task_id)
+);
+CREATE INDEX plain_reports_by_task ON plain_reports (project_id, task_id);
 CREATE TABLE plain_sessions (project_id text, id text, state text, PRIMARY KEY (project_id, id));
 INSERT INTO plain_streams SELECT 'p', 's' || n, 0, '' FROM generate_series(0, ${CONNECTIONS - 1}) AS n;
 INSERT INTO plain_sessions SELECT 'p', 's' || n, '' FROM generate_series(0, ${CONNECTIONS - 1}) AS n;

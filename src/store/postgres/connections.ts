@@ -21,6 +21,9 @@ export interface Limits {
 
 export const LIMITS: Limits = { lock_ms: 15_000, idle_ms: 10_000, silence_ms: 30_000 }
 
+/** How long a connection stays at hand between two calls. For so long a process that does not close its connections may end later. */
+const AT_HAND_MS = 100
+
 /** For a server to say goodbye in. */
 const FAREWELL_MS = 1000
 
@@ -29,6 +32,13 @@ export interface ConnectionOptions extends Limits {
   readonly where: string
   readonly max: number
   readonly connect_ms: number
+}
+
+export interface WaysOut {
+  /** Not to be used again. */
+  readonly leave: () => void
+  /** Ends it here and now; what was asked fails for that reason. */
+  readonly cut: (why: string) => void
 }
 
 /** The connections of this process to one database. */
@@ -42,6 +52,9 @@ export class Connections {
   /** What the server said, or the network, when it ended a connection. */
   readonly #ends = new WeakMap<pg.Client, Error>()
   #pool: Promise<pg.Pool> | null = null
+  /** Used a moment ago and not given back to the driver's pool yet: that, and to ask for it again, takes a tenth of a call. */
+  readonly #atHand: pg.PoolClient[] = []
+  #tidying: NodeJS.Timeout | undefined
 
   constructor(options: ConnectionOptions) {
     this.#options = options
@@ -49,26 +62,30 @@ export class Connections {
   }
 
   /**
-   * Does `work` with a connection that was made at `freshSince` or later; `leave` says that it is not to be used again. Waits for a
-   * free one, but not inside the work of another call: that one may have the last connection, and would wait for itself.
+   * Does `work` with a connection that was made at `freshSince` or later. Waits for a free one, but not inside the work of another
+   * call: that one may have the last connection, and would wait for itself.
    */
-  async hold<T>(freshSince: number, work: (client: pg.ClientBase, leave: () => void) => Promise<T>): Promise<T> {
+  async hold<T>(freshSince: number, work: (client: pg.Client, ways: WaysOut) => Promise<T>): Promise<T> {
     const isInside = this.#inside.getStore()?.isOpen === true
     const done = isInside ? null : await this.#turns.take(this.#options.lock_ms, () => this.#exhausted())
     try {
-      const client = await this.#connect(freshSince)
+      const client = this.#nextAtHand(freshSince) ?? (await this.#connect(freshSince))
       const call = { isOpen: true }
       let isBroken = false
       const leave = () => {
         isBroken = true
       }
+      const cut = (why: string) => {
+        client.connection.stream.destroy(Object.assign(new Error(why), { code: 'ETIMEDOUT' }))
+      }
       try {
-        return await this.#inside.run(call, () => work(client, leave))
+        return await this.#inside.run(call, () => work(client, { leave, cut }))
       } catch (error) {
         throw this.#reasonOf(error, client)
       } finally {
         call.isOpen = false
-        client.release(isBroken)
+        if (isBroken) client.release(true)
+        else this.#keepAtHand(client)
       }
     } finally {
       done?.()
@@ -78,11 +95,37 @@ export class Connections {
   async close(): Promise<void> {
     const pool = await this.#pool?.catch(() => null)
     if (pool === undefined || pool === null || pool.ending) return
+    this.#tidy()
     await pool.end()
     // A server that cannot be reached does not say goodbye, and would keep this process from its end.
     setTimeout(() => {
       for (const client of this.#clients.keys()) client.connection.stream.destroy()
     }, FAREWELL_MS).unref()
+  }
+
+  #nextAtHand(freshSince: number): pg.PoolClient | undefined {
+    for (let client = this.#atHand.pop(); client !== undefined; client = this.#atHand.pop()) {
+      if (this.#isUsable(client, freshSince)) return client
+      client.release(true)
+    }
+    return undefined
+  }
+
+  #keepAtHand(client: pg.PoolClient): void {
+    this.#atHand.push(client)
+    this.#tidying ??= setTimeout(() => this.#tidy(), AT_HAND_MS)
+  }
+
+  /** Gives back what is at hand. The driver ends what is not used any more. */
+  #tidy(): void {
+    clearTimeout(this.#tidying)
+    this.#tidying = undefined
+    for (const client of this.#atHand.splice(0)) client.release()
+  }
+
+  /** One that has ended is listed no more. */
+  #isUsable(client: pg.Client, freshSince: number): boolean {
+    return (this.#clients.get(client) ?? Number.NEGATIVE_INFINITY) >= freshSince && this.#clients.has(client)
   }
 
   async #connect(freshSince: number): Promise<pg.PoolClient> {
@@ -98,7 +141,7 @@ export class Connections {
       } catch (error) {
         throw new CannotConnect(bare(error))
       }
-      if ((this.#clients.get(client) ?? 0) >= freshSince) return client
+      if (this.#isUsable(client, freshSince)) return client
       client.release(true)
     }
   }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Connections, LIMITS, type Limits, limiting } from './connections.ts'
 import { asUnavailable, faultOf, isReadOnly, outcomeUnknown } from './faults.ts'
 import { narrowing } from './row-security.ts'
+import { SilenceWatch } from './silence.ts'
 import { isForgotten, Sql } from './sql.ts'
 import { placeOf } from './where.ts'
 
@@ -51,12 +52,14 @@ export class Pool {
   readonly #patienceMs: number
   readonly #limits: Limits
   readonly #connections: Connections
+  readonly #silence: SilenceWatch
 
   constructor(options: PoolOptions) {
     this.where = placeOf(options.url)
     this.#narrowing = narrowing(options.projects)
     this.#patienceMs = options.patience_ms ?? PATIENCE_MS
     this.#limits = { ...LIMITS, ...options.limits }
+    this.#silence = new SilenceWatch(this.#limits.silence_ms)
     this.#connections = new Connections({
       url: options.url,
       where: this.where,
@@ -153,8 +156,11 @@ export class Pool {
   async #once<T>(attempt: (sql: Sql) => Promise<T>, how: Persistence, freshSince: number): Promise<T> {
     const { silence_ms } = this.#limits
     const silence = how.pace === 'long' ? Math.max(LONG_SILENCE_MS, silence_ms) : silence_ms
-    return await this.#connections.hold(freshSince, async (client, leave) => {
-      const sql = new Sql(client, this.#prepares, how.begin?.() ?? this.#beginning('READ COMMITTED'), silence)
+    return await this.#connections.hold(freshSince, async (client, { leave, cut }) => {
+      const listening = this.#silence.over(silence, () =>
+        cut(`The server has said nothing for ${Math.round(silence / 1000)} s.`),
+      )
+      const sql = new Sql(client, this.#prepares, how.begin?.() ?? this.#beginning('READ COMMITTED'), listening)
       try {
         return await attempt(sql)
       } catch (error) {

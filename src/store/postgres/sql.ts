@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ClientBase, Query, QueryResult } from 'pg'
+import type { Listening } from './silence.ts'
 
 export type Row = Readonly<Record<string, unknown>>
 
@@ -17,8 +18,8 @@ export class Sql {
   readonly #prepares: boolean
   /** The statement that begins a transaction. */
   readonly #begin: string
-  /** After so long without an answer the connection is cut; 0 for never. */
-  readonly #silenceMs: number
+  /** Is told of each question and each answer. */
+  readonly #listening: Listening | null
   /** What made the server give the transaction up. */
   #failed: unknown
   /** Why no transaction could be begun. */
@@ -27,11 +28,11 @@ export class Sql {
   #begun: Promise<unknown> | null = null
 
   /** `prepares` is false where a pooler hands each transaction to another server process, which knows no statement of ours. */
-  constructor(client: ClientBase, prepares: boolean, begin = 'BEGIN', silenceMs = 0) {
+  constructor(client: ClientBase, prepares: boolean, begin = 'BEGIN', listening: Listening | null = null) {
     this.#client = client
     this.#begin = begin
     this.#prepares = prepares
-    this.#silenceMs = silenceMs
+    this.#listening = listening
   }
 
   async all(text: string, values: readonly Value[] = []): Promise<Row[]> {
@@ -118,9 +119,12 @@ export class Sql {
   #send({ text, values, name }: Statement, onAnswer: OnAnswer): void {
     const { Query } = this.#client.constructor as unknown as { Query: new (text: string, values?: unknown[]) => Query }
     const query = new Query(text, values)
-    const timeout = this.#silenceMs === 0 ? {} : { query_timeout: this.#silenceMs }
-    Object.assign(query, timeout, { name, callback: onAnswer })
-    this.#client.query(query)
+    const callback: OnAnswer = (error, result) => {
+      this.#listening?.answered()
+      onAnswer(error, result)
+    }
+    this.#listening?.asked()
+    this.#client.query(Object.assign(query, { name, callback }))
   }
 }
 
