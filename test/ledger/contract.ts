@@ -522,6 +522,25 @@ export function ledgerContract(name: string, makeLedger: MakeLedger): void {
       expect(await counted('s-1', '')).toBe(false)
     })
 
+    test('still knows them of a session that is over, and takes nothing else in its record for one', async () => {
+      const { open } = setUp()
+      const ledger = await open()
+      const odd = 'r "2" \\ \u0000 \uF8FF \u{1F600}'
+      await ledger.write(async (book) => {
+        await start(book, 's-1')
+        await append(book, 's-1', [
+          turn('r-1'),
+          turn(odd),
+          { type: 'whisper.sent', data: { whisper_id: 'w', instruction: 'r-9', priority: 'normal' } },
+        ])
+      })
+      await ledger.write((book) => append(book, 's-1', [stopped]))
+      const counted = (request: string) => ledger.read((book) => book.turnIsCounted('s-1', request))
+      expect(await Promise.all(['r-1', odd, 'r-9', 'r', ''].map(counted))).toEqual([true, true, false, false, false])
+      await ledger.rebuild()
+      expect(await Promise.all(['r-1', odd, 'r-9', 'r', ''].map(counted))).toEqual([true, true, false, false, false])
+    })
+
     test('keeps the last heartbeat of a session, and none of it in the record', async () => {
       const { open } = setUp()
       const [ledger, other] = [await open(), await open()]

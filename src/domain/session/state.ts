@@ -108,7 +108,10 @@ export const initialState: SessionState = {
   last_at: '',
 }
 
+/** Of a session that is over, whatever comes. */
+export const ENDED_STATUSES = ['stopped', 'interrupted'] as const satisfies readonly SessionState['status'][]
+
 /** True once the session is over; nothing changes it any more. */
 export function hasEnded(state: SessionState): boolean {
-  return state.status === 'stopped' || state.status === 'interrupted'
+  return ENDED_STATUSES.some((status) => status === state.status)
 }

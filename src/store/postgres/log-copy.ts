@@ -1,6 +1,6 @@
 import type { End } from '../../domain/copies.ts'
 import type { StreamRef } from '../../domain/event.ts'
-import type { SessionEvent } from '../../domain/session/events.ts'
+import { isSessionEvent, type SessionEvent } from '../../domain/session/events.ts'
 import { project } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
 import { byStream, toldIn } from '../../domain/stream.ts'
@@ -80,7 +80,18 @@ export class PostgresLogCopy implements LogCopy {
 
   async takeIn(given: readonly Piece[]): Promise<TakenIn[]> {
     const wanted = new Set<string>()
+    await this.#raiseTokens(given)
     return await this.#door.write((sql) => takeIn(sql, this.#parts, given, wanted))
+  }
+
+  /**
+   * By itself and ahead: a token that is passed over does no harm, and in the transaction whoever else brings lines of the same slot
+   * would wait for its end.
+   */
+  async #raiseTokens(given: readonly Piece[]): Promise<void> {
+    const tokens = tokensIn(given)
+    if (tokens.size === 0) return
+    await this.#door.write((sql) => new Slots(sql, this.project_id, this.#parts.slots).raiseTokens(tokens))
   }
 
   async keepBeside(mark: string, { stream, after, lines, end }: Piece): Promise<TakenIn> {
@@ -123,7 +134,7 @@ const LINES_AT = `
 /** Log and projection in one transaction, as where a call writes; here of many streams at once. */
 async function takeIn(
   sql: Sql,
-  { project_id, slots }: TransactionParts,
+  { project_id }: TransactionParts,
   given: readonly Piece[],
   wanted: Set<string>,
 ): Promise<TakenIn[]> {
@@ -142,7 +153,6 @@ async function takeIn(
   const sent: Promise<unknown>[] = []
   const learned: { stream: StreamRef; events: Parameters<MemoryProjection['take']>[1] }[] = []
   const begun: NewSession[] = []
-  const tokens = new Map<string, number>()
   for (const { nth, head, session } of found) {
     const piece = given[nth]
     if (piece === undefined) continue
@@ -151,15 +161,13 @@ async function takeIn(
     if (head.hash !== after.hash) continue
     outcomes[nth] = 'taken'
     const said = projected(piece, session)
-    for (const [slot, token] of said.tokens) tokens.set(slot, Math.max(token, tokens.get(slot) ?? 0))
     if (said.learned.length > 0) learned.push({ stream, events: said.learned })
     sent.push(append(sql, project_id, piece))
     if (said.session === undefined) continue
     if (after.seq === 0) begun.push({ session: said.session, seq: end.seq, changes: said.changes })
-    else sent.push(rows.carryOut(said.changes), rows.putSession(said.session, end.seq))
+    else sent.push(rows.put(said.session, end.seq, said.changes))
   }
   sent.push(putNew(sql, project_id, begun))
-  sent.push(new Slots(sql, project_id, slots).raiseTokens(tokens))
   const locks = new MemoryLocks(sql, wanted)
   sent.push(locks.take(learned.flatMap(({ events }) => events.map(({ data }) => data.project_id))))
   await Promise.all(sent)
@@ -173,14 +181,22 @@ function projected({ stream, lines }: Piece, before: SessionState | undefined) {
   const events = lines.flatMap(({ event, understood }) => (understood ? [event] : []))
   const { own: asWritten, learned } = toldIn(stream, events)
   const own = asWritten.map((event) => ofStream(event, stream))
-  const tokens = new Map<string, number>()
-  for (const event of own) {
-    if (event.type === 'lease.granted') tokens.set(event.data.slot, event.data.token)
-  }
-  if (own.length === 0 && before === undefined) return { session: undefined, changes: [], learned, tokens }
+  if (own.length === 0 && before === undefined) return { session: undefined, changes: [], learned }
   const { state, changes } = project(before, own, events.at(-1)?.at)
   // A record whose first line is of a newer version is still the record of the session that its stream is named after.
-  return { session: { ...state, session_id: stream.id }, changes, learned, tokens }
+  return { session: { ...state, session_id: stream.id }, changes, learned }
+}
+
+/** The highest token of each slot that some lines tell of. */
+function tokensIn(pieces: readonly Piece[]): Map<string, number> {
+  const tokens = new Map<string, number>()
+  const grants = pieces.flatMap(({ lines }) => lines.filter(({ event }) => event.type === 'lease.granted'))
+  for (const { event, understood } of grants) {
+    if (!understood || !isSessionEvent(event) || event.type !== 'lease.granted') continue
+    const { slot, token } = event.data
+    tokens.set(slot, Math.max(token, tokens.get(slot) ?? 0))
+  }
+  return tokens
 }
 
 /** A copy of a record under another name is not the session that it says it is of. */

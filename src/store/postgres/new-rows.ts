@@ -1,8 +1,9 @@
 import type { Change } from '../../domain/session/projection.ts'
-import type { SessionState } from '../../domain/session/state.ts'
+import { hasEnded, type SessionState } from '../../domain/session/state.ts'
 import { SearchIndex } from './search-index.ts'
 import type { Sql } from './sql.ts'
 import { mergedReports, reportColumns, reportParameters } from './task-reports.ts'
+import { requestsIn } from './turn-requests.ts'
 
 /** What the tables must have of a session. */
 export interface NewSession {
@@ -20,7 +21,8 @@ export async function putNew(sql: Sql, projectId: string, sessions: readonly New
   if (sessions.length === 0) return
   const states = sessions.map(({ session }) => session)
   const reports = sessions.flatMap(({ changes }) => mergedReports(changes))
-  const requests = sessions.map(({ session, changes }) => ({ of: session.session_id, ids: requestsIn(changes) }))
+  const running = sessions.filter(({ session }) => !hasEnded(session))
+  const requests = running.map(({ session, changes }) => ({ of: session.session_id, ids: requestsIn(changes) }))
   const docs = sessions.flatMap(({ changes }) => changes.flatMap((c) => (c.table === 'search_docs' ? [c.doc] : [])))
   await Promise.all([
     sql.run(PUT_SESSIONS, [
@@ -53,8 +55,3 @@ const PUT_REPORTS = `
 const PUT_REQUESTS = `
   INSERT INTO rutter.turn_requests (project_id, session_id, request_id)
   SELECT $1, * FROM unnest($2::text[], $3::text[])`
-
-/** Each once. */
-function requestsIn(changes: readonly Change[]): string[] {
-  return [...new Set(changes.flatMap((c) => (c.table === 'turn_requests' ? [c.request_id] : [])))]
-}

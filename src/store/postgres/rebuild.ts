@@ -54,7 +54,6 @@ export async function projectStream(
     session = after.state
     changes.push(...after.changes)
   }
-  await rows.carryOut(changes)
-  if (session !== undefined) await rows.putSession(session, seq)
+  if (session !== undefined) await rows.put(session, seq, changes)
   await memory.take(stream, learned)
 }

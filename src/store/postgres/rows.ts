@@ -1,4 +1,3 @@
-import type { SearchDoc } from '../../domain/memory/search-doc.ts'
 import type { Change, TaskReport } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
 import { type TaskSync, UNMATCHED_LISTED } from '../../domain/session/statistics.ts'
@@ -8,6 +7,7 @@ import { SearchIndex } from './search-index.ts'
 import { STATE, stateOf } from './session-snapshot.ts'
 import { type Row, restored, type Sql, type Value } from './sql.ts'
 import { mergedReports, putReports, reportColumns, reportParameters } from './task-reports.ts'
+import { putTurnRequests, turnIsCounted } from './turn-requests.ts'
 
 /** Every query on the projection, for one project. */
 export class Rows {
@@ -66,8 +66,18 @@ export class Rows {
     return row === undefined ? undefined : stateOf(row)
   }
 
-  /** Keeps the state of a session, as of its event with the number `asOf`. */
-  async putSession(state: SessionState, asOf: number): Promise<void> {
+  /** Keeps a session as it is after its event with the number `asOf`, and what changed beside it. */
+  async put(state: SessionState, asOf: number, changes: readonly Change[]): Promise<void> {
+    const docs = changes.flatMap((change) => (change.table === 'search_docs' ? [change.doc] : []))
+    await Promise.all([
+      this.#search.putAll(docs.map((doc) => ({ project_id: this.#project, ...doc }))),
+      this.#putTaskReports(mergedReports(changes)),
+      putTurnRequests(this.#sql, this.#project, state, changes),
+      this.#putState(state, asOf),
+    ])
+  }
+
+  async #putState(state: SessionState, asOf: number): Promise<void> {
     await this.#sql.run(
       `INSERT INTO rutter.sessions (project_id, session_id, slot, token, status, start_time, state, as_of)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -100,30 +110,6 @@ export class Rows {
     }
   }
 
-  /** Carries out changes of one session. */
-  async carryOut(changes: readonly Change[]): Promise<void> {
-    const docs: SearchDoc[] = []
-    const counted: [sessionId: string, requestId: string][] = []
-    for (const change of changes) {
-      if (change.table === 'turn_requests') counted.push([change.session_id, change.request_id])
-      if (change.table === 'search_docs') docs.push({ project_id: this.#project, ...change.doc })
-    }
-    await Promise.all([
-      this.#putTurnRequests(counted),
-      this.#search.putAll(docs),
-      this.#putTaskReports(mergedReports(changes)),
-    ])
-  }
-
-  async #putTurnRequests(counted: readonly (readonly [sessionId: string, requestId: string])[]): Promise<void> {
-    if (counted.length === 0) return
-    await this.#sql.run(
-      `INSERT INTO rutter.turn_requests (project_id, session_id, request_id)
-       SELECT $1, * FROM unnest($2::text[], $3::text[]) ON CONFLICT DO NOTHING`,
-      [this.#project, counted.map(([sessionId]) => sessionId), counted.map(([, requestId]) => requestId)],
-    )
-  }
-
   /** Merged where the rows are, as `mergeReport` does it, so that nobody has to wait for what they say first. */
   async #putTaskReports(reports: readonly TaskReport[]): Promise<void> {
     const [first] = reports
@@ -132,11 +118,7 @@ export class Rows {
   }
 
   async turnIsCounted(sessionId: string, requestId: string): Promise<boolean> {
-    const row = await this.#sql.get(
-      'SELECT 1 FROM rutter.turn_requests WHERE project_id = $1 AND session_id = $2 AND request_id = $3',
-      [this.#project, sessionId, requestId],
-    )
-    return row !== undefined
+    return await turnIsCounted(this.#sql, this.#project, sessionId, requestId)
   }
 
   async task(taskId: string): Promise<Task | undefined> {

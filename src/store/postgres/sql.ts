@@ -99,7 +99,7 @@ export class Sql {
 
   #query(text: string, values: readonly Value[]): Promise<QueryResult> {
     this.#check(text)
-    const given = values.map((value) => (Array.isArray(value) ? value.map(kept) : kept(value)))
+    const given = values.map(parameter)
     const name = this.#prepares && given.length > 0 ? nameOf(text) : undefined
     return this.#sent({ text, values: given, name }).catch((error) => {
       // Statements behind one that failed are refused for that alone, and it is chance whose answer is looked at first.
@@ -152,7 +152,24 @@ function codeOf(error: unknown): unknown {
   return (error as { code?: unknown } | null)?.code
 }
 
-function kept<T>(value: T): T | string {
+function parameter(value: Value): unknown {
+  return Array.isArray(value) ? arrayParameter(value) : kept(value as Scalar)
+}
+
+/**
+ * Most arrays need no sign of theirs quoted, and are written as the database reads them all at once; the driver writes any other, sign
+ * by sign, which takes as long as to compute what is in it.
+ */
+function arrayParameter(values: readonly Scalar[]): unknown {
+  if (values.every((value) => typeof value === 'number' || typeof value === 'boolean')) return `{${values.join(',')}}`
+  if (values.every((value) => typeof value === 'string')) {
+    const all = values.join('\n')
+    if (!/["\\]/.test(all) && storable(all) === all) return `{"${values.join('","')}"}`
+  }
+  return values.map(kept)
+}
+
+function kept(value: Scalar): Scalar {
   return typeof value === 'string' ? storable(value) : value
 }
 

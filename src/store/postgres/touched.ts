@@ -1,7 +1,7 @@
 import type { StreamRef } from '../../domain/event.ts'
 import type { MemoryEvent } from '../../domain/memory/events.ts'
 import type { Change } from '../../domain/session/projection.ts'
-import type { SessionState } from '../../domain/session/state.ts'
+import { hasEnded, type SessionState } from '../../domain/session/state.ts'
 import type { Recalled } from './recalled.ts'
 import type { SeenHead, StreamHead } from './streams.ts'
 
@@ -38,7 +38,7 @@ export interface Flushed {
 }
 
 /** A session that has begun and goes on, without anything that others compare or search. */
-export function isUsual({ stream, before, changes, learned }: TouchedStream): boolean {
-  const isSearched = changes.some(({ table }) => table === 'search_docs')
-  return stream.kind === 'session' && before.seq > 0 && learned.length === 0 && !isSearched
+export function isUsual({ stream, before, session, changes, learned }: TouchedStream): boolean {
+  const goesOn = stream.kind === 'session' && before.seq > 0 && session !== undefined && !hasEnded(session)
+  return goesOn && learned.length === 0 && changes.every(({ table }) => table !== 'search_docs')
 }

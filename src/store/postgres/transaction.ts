@@ -16,6 +16,7 @@ import type { Sql } from './sql.ts'
 import { eventOf, type StreamHead } from './streams.ts'
 import { mergedReports } from './task-reports.ts'
 import { type Flushed, isUsual, type TouchedStream } from './touched.ts'
+import { requestsIn } from './turn-requests.ts'
 
 /**
  * A write. Events are gathered while the caller decides, and go out together in `flush`; each stream is added to only where it still
@@ -35,6 +36,8 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   /** Before anything was read. */
   readonly #beganAt = performance.now()
   #hasRenewedAll = false
+  /** Sessions whose fences it raises. */
+  #disturbed: readonly string[] = []
 
   /** A cautious one locks what it reads, in the order slot, stream: somebody else was first the last time. */
   constructor(sql: Sql, parts: TransactionParts, { locks, isCautious }: { locks: MemoryLocks; isCautious: boolean }) {
@@ -134,7 +137,8 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     for (const { stream, before, recalled, after, session, asOf } of await Promise.all(this.#touched.values())) {
       if (stream.kind !== 'session') continue
       const lease = session === undefined ? undefined : this.judged.get(session.slot)
-      const head = { ...after, fence: before.fence }
+      const isRaised = this.#disturbed.includes(stream.id)
+      const head = { ...after, fence: before.fence + (isRaised ? 1 : 0) }
       const [beat, asked_at] = [this.#beats.get(stream.id), recalled?.asked_at ?? this.#beganAt]
       this.parts.recalled.keep(stream.id, { head, session, as_of: asOf, beat, lease, asked_at })
     }
@@ -166,14 +170,13 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
       throw new Error(`Session ${stream.id} goes on without having begun.`)
     const snapshot = isDue(stood, session, touched.asOf, after.seq) ? session : null
     if (snapshot !== null) touched.asOf = after.seq
-    const request_ids = changes.flatMap((change) => (change.table === 'turn_requests' ? [change.request_id] : []))
-    const parts = { before, after, lines, snapshot, reports: mergedReports(changes), request_ids }
+    const parts = { before, after, lines, snapshot, reports: mergedReports(changes), request_ids: requestsIn(changes) }
     return writeStep(this.sql, this.project_id, { session_id: stream.id, ...parts })
   }
 
   async #sendAll(written: readonly TouchedStream[]): Promise<Promise<void>[]> {
-    const disturbed = this.#disturbed(written)
-    if (written.length === 0 && disturbed.length === 0) return [this.confirm()]
+    this.#disturbed = this.#disturbedBut(written)
+    if (written.length === 0 && this.#disturbed.length === 0) return [this.confirm()]
     await this.#locks.take(written.flatMap(({ learned }) => learned.map(({ data }) => data.project_id)))
     this.sql.begin()
     // The slot's row, the stream's, the heartbeat's: in this order everybody has them, so nobody waits for another in a circle.
@@ -182,10 +185,10 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
       const { stream, before, after, lines, changes, session } = touched
       sent.push(this.streams.append(stream, before, after, lines))
       if (session === undefined) continue
-      sent.push(this.rows.carryOut(changes), this.rows.putSession(session, after.seq))
+      sent.push(this.rows.put(session, after.seq, changes))
       touched.asOf = after.seq
     }
-    sent.push(this.streams.raiseFences(disturbed))
+    sent.push(this.streams.raiseFences(this.#disturbed))
     for (const [id, heartbeat] of this.#heard) sent.push(this.rows.putHeartbeat(id, heartbeat))
     // Where the connection is lost while what was learned is taken in, these fail too, and nobody is there to be told.
     for (const one of sent) one.catch(() => {})
@@ -195,7 +198,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   }
 
   /** Sessions of which something changes and no event tells. */
-  #disturbed(written: readonly TouchedStream[]): string[] {
+  #disturbedBut(written: readonly TouchedStream[]): string[] {
     const told = new Set(written.map(({ stream }) => streamKey(stream)))
     const all = new Set([...this.#heard.keys(), ...this.slots.displaced])
     return [...all].filter((id) => !told.has(streamKey(sessionStream(id)))).sort()

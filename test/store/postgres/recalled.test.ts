@@ -44,6 +44,15 @@ test('a call after the first is one statement, that decides by what this process
   expect(statements[0]).toMatch(/UPDATE rutter\.streams/)
 })
 
+test('a heartbeat of its own leaves a process what it remembers', async () => {
+  const { agent, session_id } = await setUp()
+  await agent.call('steering_heartbeat', { session_id, status: 'working', next_action: 'go on' })
+  const update = async () => {
+    expect(await agent.call('session_update', { current_task_id: 'a' })).toMatchObject({ next_action: 'go on' })
+  }
+  expect(await statementsOf(update)).toHaveLength(1)
+})
+
 test('an answer counts what another process recorded meanwhile', async () => {
   const { agent, otherCalls } = await setUp()
   await otherCalls('session_increment_completed')

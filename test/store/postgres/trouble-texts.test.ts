@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest'
+import fc from 'fast-check'
+import pg from 'pg'
+import { expect, onTestFinished, test } from 'vitest'
+import { restored, Sql } from '../../../src/store/postgres/sql.ts'
 import { sharedServer } from '../../support/postgres.ts'
 import { preparedDatabase, startedAgent } from '../../support/trouble.ts'
 
@@ -20,4 +23,34 @@ test.each([
   await truth.rebuild()
   expect(await call('session_get_state')).toMatchObject({ current_task_id: text })
   expect((await truth.verify()).findings).toEqual([])
+})
+
+test('every array of texts, numbers or truths arrives as it was given', async () => {
+  const { url } = await preparedDatabase()
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  onTestFinished(() => client.end())
+  const sql = new Sql(client, true)
+  const sign = fc.constantFrom('"', '\\', ',', '{', '}', ' ', '\n', '\0', '\u{F8FF}', 'NULL', '\u{1F600}', 'é')
+  const text = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.array(fc.oneof(sign, fc.string())).map((parts) => parts.join('')),
+  )
+  const arrays = fc.record({
+    texts: fc.array(text),
+    some: fc.array(fc.option(text)),
+    numbers: fc.array(fc.integer()),
+    truths: fc.array(fc.boolean()),
+  })
+  await fc.assert(
+    fc.asyncProperty(arrays, async ({ texts, some, numbers, truths }) => {
+      const asked = 'SELECT $1::text[] AS texts, $2::text[] AS some, $3::integer[] AS numbers, $4::boolean[] AS truths'
+      const row = (await sql.get(asked, [texts, some, numbers, truths])) ?? {}
+      const back = (column: string) =>
+        (row[column] as (string | null)[]).map((one) => (one === null ? null : restored(one)))
+      expect({ texts: back('texts'), some: back('some') }).toEqual({ texts, some })
+      expect([row['numbers'], row['truths']]).toEqual([numbers, truths])
+    }),
+    { numRuns: 300 },
+  )
 })
