@@ -17,9 +17,12 @@ async function syncBook(): Promise<() => Promise<number>> {
   const book = openBook(from)
   // What has been recorded is known to the store of whoever works in a clone.
   await book.ledger.read(async () => {})
+  // Connected before the time is taken, as the other is.
+  const remote = book.openRemote(url)
+  const there = remote.copyOf('own')
+  await there.survey()
   return async () => {
-    const remote = book.openRemote(url)
-    const { sent } = await sync(book.copies.copyOf('own'), remote.copyOf('own'), {
+    const { sent } = await sync(book.copies.copyOf('own'), there, {
       dry_run: false,
       digest: (text) => book.identity.digest(text),
     })

@@ -14,7 +14,7 @@ import type { TransactionParts } from './read-transaction.ts'
 import { Rows } from './rows.ts'
 import { Slots } from './slots.ts'
 import { Overtaken, restored, type Sql } from './sql.ts'
-import { forked, forkOf, Streams } from './streams.ts'
+import { forked, forkOf, NEVER_WRITTEN, type StreamHead, Streams } from './streams.ts'
 
 /** Lines that are read at once. */
 const PAGE = 2000
@@ -81,7 +81,13 @@ export class PostgresLogCopy implements LogCopy {
   async takeIn(given: readonly Piece[]): Promise<TakenIn[]> {
     const wanted = new Set<string>()
     await this.#raiseTokens(given)
-    return await this.#door.write((sql) => takeIn(sql, this.#parts, given, wanted))
+    // Of what begins here nothing is known to the database as a rule; who finds it otherwise is overtaken, and looks the next time.
+    let isExpected = given.every(({ after }) => after.seq === 0)
+    return await this.#door.write(async (sql) => {
+      const find = isExpected ? () => NOTHING_YET : finder(sql, this.project_id)
+      isExpected = false
+      return await takeIn(sql, this.project_id, given, { find, wanted })
+    })
   }
 
   /**
@@ -131,24 +137,35 @@ const LINES_AT = `
     WHERE project_id = $1 AND kind = asked.kind AND id = asked.id AND seq = asked.seq OFFSET 0
   ) AS e`
 
+/** What the database has of a stream that lines are to follow. */
+interface Found {
+  readonly head: StreamHead
+  readonly session: SessionState | undefined
+}
+
+const NOTHING_YET: Found = { head: NEVER_WRITTEN, session: undefined }
+
+/** Looks, and lets nobody else add to what it finds. */
+function finder(sql: Sql, projectId: string): (piece: Piece) => Promise<Found> {
+  const [streams, rows] = [new Streams(sql, projectId), new Rows(sql, projectId)]
+  return async ({ stream, after }) => {
+    const isGoingOn = stream.kind === 'session' && after.seq > 0
+    const [head, session] = await Promise.all([streams.lock(stream), isGoingOn ? rows.session(stream.id) : undefined])
+    return { head, session }
+  }
+}
+
 /** Log and projection in one transaction, as where a call writes; here of many streams at once. */
 async function takeIn(
   sql: Sql,
-  { project_id }: TransactionParts,
+  projectId: string,
   given: readonly Piece[],
-  wanted: Set<string>,
+  { find, wanted }: { find: (piece: Piece) => Found | Promise<Found>; wanted: Set<string> },
 ): Promise<TakenIn[]> {
-  const streams = new Streams(sql, project_id)
-  const rows = new Rows(sql, project_id)
+  const rows = new Rows(sql, projectId)
   // Locked in one order, so that two who bring the same streams never wait for each other in a circle.
   const ordered = given.map((piece, nth) => ({ piece, nth })).sort((a, b) => byStream(a.piece.stream, b.piece.stream))
-  const found = await Promise.all(
-    ordered.map(async ({ piece: { stream, after }, nth }) => {
-      const isGoingOn = stream.kind === 'session' && after.seq > 0
-      const [head, session] = await Promise.all([streams.lock(stream), isGoingOn ? rows.session(stream.id) : undefined])
-      return { nth, head, session }
-    }),
-  )
+  const found = await Promise.all(ordered.map(async ({ piece, nth }) => ({ nth, ...(await find(piece)) })))
   const outcomes: TakenIn[] = given.map(() => 'moved')
   const sent: Promise<unknown>[] = []
   const learned: { stream: StreamRef; events: Parameters<MemoryProjection['take']>[1] }[] = []
@@ -162,16 +179,16 @@ async function takeIn(
     outcomes[nth] = 'taken'
     const said = projected(piece, session)
     if (said.learned.length > 0) learned.push({ stream, events: said.learned })
-    sent.push(append(sql, project_id, piece))
+    sent.push(append(sql, projectId, piece))
     if (said.session === undefined) continue
     if (after.seq === 0) begun.push({ session: said.session, seq: end.seq, changes: said.changes })
     else sent.push(rows.put(said.session, end.seq, said.changes))
   }
-  sent.push(putNew(sql, project_id, begun))
+  sent.push(putNew(sql, projectId, begun))
   const locks = new MemoryLocks(sql, wanted)
   sent.push(locks.take(learned.flatMap(({ events }) => events.map(({ data }) => data.project_id))))
   await Promise.all(sent)
-  const memory = new MemoryProjection(sql, project_id)
+  const memory = new MemoryProjection(sql, projectId)
   for (const { stream, events } of learned) await memory.take(stream, events)
   return outcomes
 }
