@@ -61,11 +61,7 @@ async function redacted<Input extends z.ZodType>(
   { redactor }: Context,
   input: z.infer<Input>,
 ): Promise<z.infer<Input>> {
-  const { verbatim = [] } = op
-  const entries = Object.entries(input as Record<string, unknown>)
-  const isKept = ([name]: [string, unknown]) => verbatim.includes(name)
-  const kept = Object.fromEntries(entries.filter(isKept))
-  const given = verbatim.length === 0 ? input : Object.fromEntries(entries.filter((entry) => !isKept(entry)))
+  const [kept, given] = setApart(input as Record<string, unknown>, op.verbatim ?? [])
   const clean = await redactor.redact(given)
   if (clean === given) return input
 
@@ -78,6 +74,17 @@ async function redacted<Input extends z.ZodType>(
   throw new Refusal('invalid_argument', `${op.name}: ${what}, once secrets were taken out. Nothing was changed.`, {
     hint: 'A redact pattern of .bot/rutter.json, or a rule that is built in, takes this for a secret: make the pattern narrower, or say it otherwise.',
   })
+}
+
+/** The fields with those names, and the rest: the very same object where there are no names. */
+function setApart(
+  input: Record<string, unknown>,
+  names: readonly string[],
+): [named: Record<string, unknown>, rest: Record<string, unknown>] {
+  if (names.length === 0) return [{}, input]
+  const isNamed = ([name]: [string, unknown]) => names.includes(name)
+  const entries = Object.entries(input)
+  return [Object.fromEntries(entries.filter(isNamed)), Object.fromEntries(entries.filter((entry) => !isNamed(entry)))]
 }
 
 /** What went wrong, as a caller is told it. A bug is told as one, without its stack. */

@@ -2,16 +2,19 @@ import { type Change, mergeReport, type TaskReport } from '../../domain/session/
 import { TASK_STATUSES } from '../../domain/task.ts'
 import type { Scalar } from './sql.ts'
 
-/** Puts what `reports` selects, merged with what is known as `mergeReport` does it; each task may come once. */
+/**
+ * Puts what `reports` selects, merged with what is known as `mergeReport` does it; each task may come once. The server sets up each
+ * part of the merge with every call, also where there is nothing to merge with, so it is said in as few as there can be.
+ */
 export const putReports = (reports: string) => `
   INSERT INTO rutter.task_reports AS known
     (project_id, session_id, task_id, title, status, updated_at, completed, marked_done)
   ${reports}
   ON CONFLICT (project_id, session_id, task_id) DO UPDATE SET
     title = greatest(known.title, excluded.title),
-    updated_at = CASE WHEN excluded.status > known.status THEN excluded.updated_at
-                      WHEN excluded.status < known.status THEN known.updated_at
-                      ELSE least(known.updated_at, excluded.updated_at) END,
+    updated_at = CASE WHEN excluded.status > known.status
+        OR excluded.status = known.status AND excluded.updated_at < known.updated_at
+      THEN excluded.updated_at ELSE known.updated_at END,
     status = greatest(known.status, excluded.status),
     completed = known.completed OR excluded.completed, marked_done = known.marked_done OR excluded.marked_done`
 
