@@ -2,6 +2,7 @@ import { hasEnded, type SessionState } from '../../domain/session/state.ts'
 import type { Heartbeat, LeaseStatus } from '../../ports/ledger.ts'
 import { Overtaken, type Sql } from './sql.ts'
 import type { SeenHead } from './streams.ts'
+import { turnIsCounted } from './turn-requests.ts'
 
 /** A session as a write of this process left it, holding its slot. */
 export interface Recalled extends Left {
@@ -69,12 +70,13 @@ export class RecalledSessions {
   }
 }
 
-/** What one transaction takes from memory. */
+/** What one transaction goes by and has not looked at. */
 export class Recollection {
   readonly #sql: Sql
   readonly #project: string
   readonly #known: RecalledSessions
   readonly #taken: Recalled[] = []
+  readonly #turns: (readonly [sessionId: string, requestId: string])[] = []
   #confirmed: Promise<unknown> | null = null
 
   constructor(sql: Sql, projectId: string, known: RecalledSessions) {
@@ -94,10 +96,20 @@ export class Recollection {
     return this.#taken.length
   }
 
-  /** Asks, at most once, whether what was taken is still so; fails as a conflict where it is not. */
+  /** A turn is new, as nearly all are. */
+  takeForNew(sessionId: string, requestId: string): void {
+    this.#turns.push([sessionId, requestId])
+  }
+
+  /** Asks whether all of it is so, the sessions at most once; fails as a conflict where it is not. */
   async confirm(): Promise<void> {
     this.#confirmed ??= Promise.all(this.#taken.map((recalled) => checkRecalled(this.#sql, this.#project, recalled)))
-    await this.#confirmed
+    await Promise.all([this.#confirmed, ...this.#turns.map((turn) => this.#checkNew(...turn))])
+  }
+
+  async #checkNew(sessionId: string, requestId: string): Promise<void> {
+    if (!(await turnIsCounted(this.#sql, this.#project, sessionId, requestId))) return
+    throw new Overtaken(`turn ${requestId} of session ${sessionId} was counted before`)
   }
 }
 

@@ -13,7 +13,6 @@ import { type Recalled, Recollection } from './recalled.ts'
 import { isDue } from './session-snapshot.ts'
 import { sessionBefore, writeStep } from './session-step.ts'
 import type { Sql } from './sql.ts'
-import { eventOf, type StreamHead } from './streams.ts'
 import { mergedReports } from './task-reports.ts'
 import { type Flushed, isUsual, type TouchedStream } from './touched.ts'
 import { requestsIn } from './turn-requests.ts'
@@ -122,8 +121,15 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     this.#hasRenewedAll = true
   }
 
+  override async turnIsCounted(sessionId: string, requestId: string): Promise<boolean> {
+    const touched = await this.#touched.get(streamKey(sessionStream(sessionId)))
+    if (touched === undefined || touched.recalled === null) return await super.turnIsCounted(sessionId, requestId)
+    this.#recollection.takeForNew(sessionId, requestId)
+    return false
+  }
+
   /**
-   * Fails as a conflict where a session that was taken from memory is not as it was remembered. To be asked before anybody is told
+   * Fails as a conflict where a session that was taken from memory is not as it was remembered, or a turn is no new one. To be asked before anybody is told
    * anything on the strength of it; a step that is written asks by itself.
    */
   async confirm(): Promise<void> {
@@ -229,7 +235,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
       return { stream, before: head, after: head, session, stood: session, asOf: as_of, lastAt: '', ...fresh }
     }
     const before = await this.streams.head(stream)
-    const lastAt = await this.#lastAt(stream, before)
+    const lastAt = await this.streams.lastAt(stream, before)
     return { stream, before, after: before, session: undefined, stood: undefined, asOf: 0, lastAt, ...fresh }
   }
 
@@ -245,10 +251,5 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     const slot = stream.kind === 'session' ? await this.rows.slotOf(stream.id) : undefined
     if (slot !== undefined) await this.slots.lock(slot)
     await this.streams.lock(stream)
-  }
-
-  async #lastAt(stream: StreamRef, head: StreamHead): Promise<string> {
-    const [line] = head.seq === 0 ? [] : await this.streams.lines(stream, head.seq - 1, 1)
-    return line === undefined ? '' : (eventOf(line)?.at ?? '')
   }
 }

@@ -44,6 +44,33 @@ test('a call after the first is one statement, that decides by what this process
   expect(statements[0]).toMatch(/UPDATE rutter\.streams/)
 })
 
+test('a turn is one statement too, and one that was counted before is found to be so', async () => {
+  const { agent, otherCalls, session_id } = await setUp()
+  const turn = (request_id: string) => agent.call('session_record_turn', { request_id, input_tokens: 10 })
+  const statements = await statementsOf(async () => {
+    expect(await turn('r-1')).toMatchObject({ counted: true, turns: 1 })
+  })
+  expect(statements).toHaveLength(1)
+  expect(await turn('r-1')).toMatchObject({ counted: false, turns: 1 })
+  await otherCalls('session_record_turn', { request_id: 'r-2', input_tokens: 10 })
+  expect(await turn('r-2')).toMatchObject({ counted: false, turns: 2 })
+  expect(await Promise.all([turn('r-3'), turn('r-3'), turn('r-4')])).toEqual(
+    expect.arrayContaining([expect.objectContaining({ turns: 4 })]),
+  )
+  expect(await agent.call('session_get_state', { session_id })).toMatchObject({ turns: 4 })
+})
+
+test('a turn that was counted is no new one where the session is over, or its slot was freed', async () => {
+  const { agent, truth, operator, session_id } = await setUp()
+  const turn = () => agent.call('session_record_turn', { session_id, request_id: 'r-1', input_tokens: 10 })
+  await turn()
+  await truth.write((book) => book.release('default'))
+  expect(await turn()).toMatchObject({ counted: false, turns: 1 })
+  await operator.call('session_update', { session_id, status: 'stopped' })
+  expect((await refusalOf(turn())).code).toBe('session_stopped')
+  expect(await operator.call('session_get_state', { session_id })).toMatchObject({ turns: 1 })
+})
+
 test('a heartbeat of its own leaves a process what it remembers', async () => {
   const { agent, session_id } = await setUp()
   await agent.call('steering_heartbeat', { session_id, status: 'working', next_action: 'go on' })
