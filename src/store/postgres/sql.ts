@@ -84,7 +84,8 @@ export class Sql {
   /** Takes back what was not committed. Comes back behind every statement that was on its way. */
   async rollback(): Promise<void> {
     this.end()
-    await this.#sent({ text: 'ROLLBACK' })
+    // Where there is no transaction, the server would warn of that in its log.
+    await this.#sent({ text: this.isInTransaction ? 'ROLLBACK' : '' })
   }
 
   /** From here on nothing is sent: it would be done by itself, and stand whatever becomes of the rest, or in another's transaction. */

@@ -224,13 +224,11 @@ const BEGIN_STREAM = `
       WHERE streams.seq = 0 AND streams.fence = $7
     RETURNING 1
   ) ${ADDED}`
-/** Moves the end of a stream on where it still is as it was seen, from $7, $8 and $9 to $4 and $5, and where something else holds. */
-export function moveHead(besides = ''): string {
-  return `
+/** Moves the end of a stream on where it still is as it was seen: from $7, $8 and $9 to $4 and $5. */
+export const MOVE_HEAD = `
   UPDATE rutter.streams SET seq = $4, hash = $5
-  WHERE project_id = $1 AND kind = $2 AND id = $3 AND seq = $7 AND hash = $8 AND fence = $9${besides} RETURNING 1`
-}
-const ADD_TO_STREAM = `WITH head AS (${moveHead()}) ${ADDED}`
+  WHERE project_id = $1 AND kind = $2 AND id = $3 AND seq = $7 AND hash = $8 AND fence = $9 RETURNING 1`
+const ADD_TO_STREAM = `WITH head AS (${MOVE_HEAD}) ${ADDED}`
 /** Whoever read the stream before this can no longer add to it, nor begin it. */
 const FENCE = `
   INSERT INTO rutter.streams (project_id, kind, id, seq, hash, fence) VALUES ($1, $2, $3, 0, $4, 1)
