@@ -108,7 +108,7 @@ export const initialState: SessionState = {
   last_at: '',
 }
 
-/** Of a session that is over, whatever comes. */
+/** Of a session that is over: nothing that this program writes changes it any more. */
 export const ENDED_STATUSES = ['stopped', 'interrupted'] as const satisfies readonly SessionState['status'][]
 
 /** True once the session is over; nothing changes it any more. */

@@ -18,8 +18,8 @@ export interface Left {
   readonly as_of: number
   readonly beat: Heartbeat | undefined
   readonly lease: LeaseStatus | undefined
-  /** When the lease was asked for, by `performance.now()`. */
-  readonly asked_at: number
+  /** Since when the lease is held at least, by `performance.now()`. */
+  readonly held_since: number
 }
 
 /** Sessions of one process that are remembered at once; an agent has one, a supervisor of many some dozens. */
@@ -40,7 +40,7 @@ export class RecalledSessions {
   get(sessionId: string): Recalled | undefined {
     const recalled = this.#known.get(sessionId)
     if (recalled === undefined) return undefined
-    const heldSince = Math.max(recalled.asked_at, this.#renewedAt)
+    const heldSince = Math.max(recalled.held_since, this.#renewedAt)
     return performance.now() - heldSince < recalled.lease.lease.ttl_ms ? recalled : undefined
   }
 

@@ -41,7 +41,8 @@ function versionIn(row: Row | undefined): Version {
 }
 
 export const LEASE = `slot, token, session_id, holder, ttl_ms, ${iso('locked_at')} AS locked_at, ${iso('renewed_at')} AS renewed_at,
-  renewed_at + ttl_ms * interval '1 millisecond' < statement_timestamp() AS expired, renewed_at::text AS version`
+  renewed_at + ttl_ms * interval '1 millisecond' < statement_timestamp() AS expired, renewed_at::text AS version,
+  extract(epoch FROM statement_timestamp() - renewed_at) * 1000 AS age_ms`
 
 /** Locks on slots, judged by the database's clock; a holder on this machine that is seen to be dead need not be waited for. */
 export class Slots {
@@ -52,6 +53,9 @@ export class Slots {
   readonly #seen = new Map<string, Version>()
   readonly #renewed: string[] = []
   readonly #displaced = new Set<string>()
+  /** Before anything was asked. */
+  readonly #beganAt = performance.now()
+  readonly #heldSince = new Map<string, number>()
 
   constructor(sql: Sql, projectId: string, on: SlotsOn) {
     this.#sql = sql
@@ -114,28 +118,33 @@ export class Slots {
             [...values, seen.token, seen.version],
           )
     if (row === undefined) throw new Overtaken(`slot ${slot} changed between look and grant`)
-    this.#displace(seen?.session_id ?? null)
+    if (seen?.session_id) this.#displaced.add(seen.session_id)
     this.#seen.set(slot, versionIn(row))
     // A grant is a renewal too.
     this.#on.renewals.note(sessionId)
     return this.#judge(row).lease
   }
 
+  /** Fails, as a conflict, where the slot has changed since this transaction judged it. */
   async release(slot: string): Promise<void> {
-    this.#sql.begin()
-    const was = await this.#sql.get(RELEASE, [this.#project, slot])
-    this.#displace(versionIn(was).session_id)
+    if (!this.#seen.has(slot)) await this.status(slot)
     const seen = this.#seen.get(slot)
-    if (seen !== undefined) this.#seen.set(slot, { ...seen, version: null, session_id: null })
+    if (seen === undefined || seen.session_id === null) return
+    this.#sql.begin()
+    const released = await this.#sql.run(RELEASE, [this.#project, slot, seen.token, seen.session_id])
+    if (released === 0) throw new Overtaken(`slot ${slot} changed between look and release`)
+    this.#displaced.add(seen.session_id)
+    this.#seen.set(slot, { ...seen, version: null, session_id: null })
+  }
+
+  /** Since when a slot is held at least, as it was found here, by `performance.now()`. */
+  heldSince(slot: string): number | undefined {
+    return this.#heldSince.get(slot)
   }
 
   /** Sessions that this transaction took a slot from. */
   get displaced(): ReadonlySet<string> {
     return this.#displaced
-  }
-
-  #displace(sessionId: string | null): void {
-    if (sessionId !== null) this.#displaced.add(sessionId)
   }
 
   /** The next grant in each slot has a token above these, which records tell of that were written elsewhere. */
@@ -202,6 +211,7 @@ export class Slots {
       renewed_uptime_ms: 0,
       ttl_ms: Number(row['ttl_ms']),
     }
+    this.#heldSince.set(lease.slot, this.#beganAt - Number(row['age_ms']))
     // Nobody takes a slot from a process that it can see at work, and nobody else can see that: so the process itself goes by the clock.
     if (row['expired'] === true) return { lease, held: false, gone: 'lease_expired', mine }
     if (!mine && processes.liveness(holder) === 'dead') return { lease, held: false, gone: 'process_gone', mine }
@@ -210,10 +220,8 @@ export class Slots {
 }
 
 const RELEASE = `
-  UPDATE rutter.slots AS s
-  SET session_id = NULL, holder = NULL, locked_at = NULL, renewed_at = NULL, ttl_ms = NULL
-  FROM (SELECT session_id FROM rutter.slots WHERE project_id = $1 AND slot = $2 FOR UPDATE) AS was
-  WHERE s.project_id = $1 AND s.slot = $2 RETURNING was.session_id`
+  UPDATE rutter.slots SET session_id = NULL, holder = NULL, locked_at = NULL, renewed_at = NULL, ttl_ms = NULL
+  WHERE project_id = $1 AND slot = $2 AND token = $3 AND session_id = $4`
 
 function iso(column: string): string {
   return `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`

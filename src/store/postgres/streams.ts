@@ -129,15 +129,6 @@ export class Streams {
     return await this.#listed('')
   }
 
-  /** Lets whoever has decided by one of these sessions decide anew, or look again at what is remembered of it. */
-  async raiseFences(sessionIds: readonly string[]): Promise<void> {
-    if (sessionIds.length === 0) return
-    await this.#sql.run(
-      `UPDATE rutter.streams SET fence = fence + 1 WHERE project_id = $1 AND kind = 'session' AND id = ANY ($2::text[])`,
-      [this.#project, sessionIds],
-    )
-  }
-
   /** Locks each, and lets whoever has decided by one of them decide anew: what they would change is about to be another row. */
   async overtakeAll(): Promise<void> {
     await this.#sql.run('UPDATE rutter.streams SET fence = fence + 1 WHERE project_id = $1', [this.#project])

@@ -6,6 +6,7 @@ import type { SessionState } from '../../domain/session/state.ts'
 import { streamKey, toldIn } from '../../domain/stream.ts'
 import { encodeStep } from '../../log/record.ts'
 import type { Heartbeat, LeaseStatus, LedgerWriter } from '../../ports/ledger.ts'
+import { raiseFence, untold } from './fences.ts'
 import type { MemoryLocks } from './memory-locks.ts'
 import { MemoryProjection } from './memory-projection.ts'
 import { ReadTransaction, type TransactionParts } from './read-transaction.ts'
@@ -129,8 +130,8 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   }
 
   /**
-   * Fails as a conflict where a session that was taken from memory is not as it was remembered, or a turn is no new one. To be asked before anybody is told
-   * anything on the strength of it; a step that is written asks by itself.
+   * Fails as a conflict where a session that was taken from memory is not as it was remembered, or a turn is no new one. To be asked
+   * before anybody is told anything on the strength of it; a step that is written asks by itself.
    */
   async confirm(): Promise<void> {
     await this.#recollection.confirm()
@@ -141,12 +142,11 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     this.slots.noteRenewals()
     if (this.#hasRenewedAll) this.parts.recalled.noteRenewal(this.#beganAt)
     for (const { stream, before, recalled, after, session, asOf } of await Promise.all(this.#touched.values())) {
-      if (stream.kind !== 'session') continue
-      const lease = session === undefined ? undefined : this.judged.get(session.slot)
-      const isRaised = this.#disturbed.includes(stream.id)
-      const head = { ...after, fence: before.fence + (isRaised ? 1 : 0) }
-      const [beat, asked_at] = [this.#beats.get(stream.id), recalled?.asked_at ?? this.#beganAt]
-      this.parts.recalled.keep(stream.id, { head, session, as_of: asOf, beat, lease, asked_at })
+      if (stream.kind !== 'session' || session === undefined) continue
+      const head = { ...after, fence: before.fence + (this.#disturbed.includes(stream.id) ? 1 : 0) }
+      const [lease, beat] = [this.judged.get(session.slot), this.#beats.get(stream.id)]
+      const held_since = this.slots.heldSince(session.slot) ?? recalled?.held_since ?? Number.NEGATIVE_INFINITY
+      this.parts.recalled.keep(stream.id, { head, session, as_of: asOf, beat, lease, held_since })
     }
   }
 
@@ -163,7 +163,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     const [only, ...others] = written
     const isStep = only !== undefined && others.length === 0 && this.#heard.size === 0 && isUsual(only)
     const isAlone = isStep && !this.sql.isInTransaction && touched.every((one) => one === only || one.recalled === null)
-    const sent = isAlone ? [this.#step(only)] : await this.#sendAll(written)
+    const sent = isAlone ? [this.#step(only)] : await this.#sendAll(touched, written)
     const all = Promise.all(sent)
     // Whoever awaits it is told; until then a failure is nobody's.
     all.catch(() => {})
@@ -180,8 +180,8 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     return writeStep(this.sql, this.project_id, { session_id: stream.id, ...parts })
   }
 
-  async #sendAll(written: readonly TouchedStream[]): Promise<Promise<void>[]> {
-    this.#disturbed = this.#disturbedBut(written)
+  async #sendAll(touched: readonly TouchedStream[], written: readonly TouchedStream[]): Promise<Promise<void>[]> {
+    this.#disturbed = untold([...this.#heard.keys(), ...this.slots.displaced], written)
     if (written.length === 0 && this.#disturbed.length === 0) return [this.confirm()]
     await this.#locks.take(written.flatMap(({ learned }) => learned.map(({ data }) => data.project_id)))
     this.sql.begin()
@@ -194,20 +194,16 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
       sent.push(this.rows.put(session, after.seq, changes))
       touched.asOf = after.seq
     }
-    sent.push(this.streams.raiseFences(this.#disturbed))
+    for (const id of this.#disturbed) {
+      const looked = touched.find(({ stream }) => stream.kind === 'session' && stream.id === id)
+      sent.push(raiseFence(this.sql, this.project_id, id, looked?.before))
+    }
     for (const [id, heartbeat] of this.#heard) sent.push(this.rows.putHeartbeat(id, heartbeat))
     // Where the connection is lost while what was learned is taken in, these fail too, and nobody is there to be told.
     for (const one of sent) one.catch(() => {})
     const memory = new MemoryProjection(this.sql, this.project_id)
     for (const { stream, learned } of written) await memory.take(stream, learned)
     return sent
-  }
-
-  /** Sessions of which something changes and no event tells. */
-  #disturbedBut(written: readonly TouchedStream[]): string[] {
-    const told = new Set(written.map(({ stream }) => streamKey(stream)))
-    const all = new Set([...this.#heard.keys(), ...this.slots.displaced])
-    return [...all].filter((id) => !told.has(streamKey(sessionStream(id)))).sort()
   }
 
   #touch(stream: StreamRef): Promise<TouchedStream> {

@@ -5,9 +5,8 @@ import { restored, type Sql } from './sql.ts'
 import { understood } from './streams.ts'
 
 /*
- * Which requests a session has counted a turn for. There is a row for each while the session runs, and none once it is over: it counts
- * nothing any more, and who asks all the same, because an answer was lost, is answered from its record. They were a seventh of a
- * database.
+ * Which requests a session has counted a turn for. There is a row for each while the session runs, and none once it is over, since it
+ * counts nothing any more; who asks all the same is answered from its record. They were a seventh of a database.
  */
 
 /** Those that some changes tell of, each once. */

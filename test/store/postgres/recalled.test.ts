@@ -136,6 +136,57 @@ test('a lease that ran out while nobody called is taken again, with a token of i
   expect(Number(slot?.['token'])).toBe(2)
 })
 
+test('a lease that was looked at late in its life is remembered for what is left of it', async () => {
+  const { agent, operator, session_id, rows, project_id, events } = await setUp()
+  const age = (seconds: number) =>
+    rows(
+      `UPDATE rutter.slots SET renewed_at = renewed_at - interval '${seconds} seconds' WHERE project_id = '${project_id}'`,
+    )
+  await age(50)
+  later(50_000)
+  await operator.call('session_update', { session_id, current_task_id: 'x' })
+  await agent.call('session_increment_completed')
+  await age(50)
+  later(100_000)
+  await agent.call('session_increment_completed')
+  expect(await events('lease.granted')).toBe(2)
+})
+
+test('a slot that was taken between look and release is not freed', async () => {
+  const set = await setUp()
+  await hourPasses(set, false)
+  const next = agentOn(ledgerOn(set.url))
+  let begun: Record<string, unknown> | undefined
+  await set.truth.write(async (book) => {
+    const status = await book.lease('default')
+    if (status?.gone !== 'lease_expired') return
+    begun ??= await next.call('session_initialize', { session_type: 'manual' })
+    await book.release('default')
+  })
+  const [slot] = await set.rows(`SELECT session_id FROM rutter.slots WHERE project_id = '${set.project_id}'`)
+  expect(slot).toEqual({ session_id: begun?.['session_id'] })
+})
+
+test('a heartbeat of a session that was ended between look and write is refused, and not kept', async () => {
+  const { truth, operator, session_id, url } = await setUp()
+  const { ledger, call } = agentOn(ledgerOn(url))
+  const write = ledger.write.bind(ledger)
+  let isEnded = false
+  vi.spyOn(ledger, 'write').mockImplementation((work) =>
+    write((book) => {
+      const put = book.putHeartbeat.bind(book)
+      vi.spyOn(book, 'putHeartbeat').mockImplementation(async (...beat) => {
+        if (!isEnded) await operator.call('session_update', { session_id, status: 'stopped' })
+        isEnded = true
+        await put(...beat)
+      })
+      return work(book)
+    }),
+  )
+  await refusalOf(call('steering_heartbeat', { session_id, status: 'late' }))
+  expect(await truth.read((book) => book.heartbeat(session_id))).toBeUndefined()
+})
+
 test('a lease that was renewed with all others of its process is not asked about again', async () => {
   const { agent, events } = await setUp()
   later(59_000)
