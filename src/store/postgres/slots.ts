@@ -131,7 +131,7 @@ export class Slots {
     const seen = this.#seen.get(slot)
     if (seen === undefined || seen.session_id === null) return
     this.#sql.begin()
-    const released = await this.#sql.run(RELEASE, [this.#project, slot, seen.token, seen.session_id])
+    const released = await this.#sql.run(RELEASE, [this.#project, slot, seen.token, seen.version])
     if (released === 0) throw new Overtaken(`slot ${slot} changed between look and release`)
     this.#displaced.add(seen.session_id)
     this.#seen.set(slot, { ...seen, version: null, session_id: null })
@@ -221,7 +221,7 @@ export class Slots {
 
 const RELEASE = `
   UPDATE rutter.slots SET session_id = NULL, holder = NULL, locked_at = NULL, renewed_at = NULL, ttl_ms = NULL
-  WHERE project_id = $1 AND slot = $2 AND token = $3 AND session_id = $4`
+  WHERE project_id = $1 AND slot = $2 AND token = $3 AND renewed_at::text IS NOT DISTINCT FROM $4`
 
 function iso(column: string): string {
   return `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`

@@ -167,6 +167,21 @@ test('a slot that was taken between look and release is not freed', async () => 
   expect(slot).toEqual({ session_id: begun?.['session_id'] })
 })
 
+test('a slot whose holder came back between look and release is not freed', async () => {
+  const set = await setUp()
+  await hourPasses(set, false)
+  let isBack = false
+  await set.truth.write(async (book) => {
+    const status = await book.lease('default')
+    if (status?.gone !== 'lease_expired') return
+    if (!isBack) await set.agent.ledger.renewLeases()
+    isBack = true
+    await book.release('default')
+  })
+  const [slot] = await set.rows(`SELECT session_id FROM rutter.slots WHERE project_id = '${set.project_id}'`)
+  expect(slot).toEqual({ session_id: set.session_id })
+})
+
 test('a heartbeat of a session that was ended between look and write is refused, and not kept', async () => {
   const { truth, operator, session_id, url } = await setUp()
   const { ledger, call } = agentOn(ledgerOn(url))
