@@ -14,7 +14,7 @@ import type { TransactionParts } from './read-transaction.ts'
 import { Rows } from './rows.ts'
 import { Slots } from './slots.ts'
 import { Overtaken, restored, type Sql } from './sql.ts'
-import { forked, forkOf, NEVER_WRITTEN, type StreamHead, Streams } from './streams.ts'
+import { forked, forkOf, Streams } from './streams.ts'
 
 /** Lines that are read at once. */
 const PAGE = 2000
@@ -81,13 +81,7 @@ export class PostgresLogCopy implements LogCopy {
   async takeIn(given: readonly Piece[]): Promise<TakenIn[]> {
     const wanted = new Set<string>()
     await this.#raiseTokens(given)
-    // Of what begins here nothing is known to the database as a rule; who finds it otherwise is overtaken, and looks the next time.
-    let isExpected = given.every(({ after }) => after.seq === 0)
-    return await this.#door.write(async (sql) => {
-      const find = isExpected ? () => NOTHING_YET : finder(sql, this.project_id)
-      isExpected = false
-      return await takeIn(sql, this.project_id, given, { find, wanted })
-    })
+    return await this.#door.write((sql) => takeIn(sql, this.project_id, given, wanted))
   }
 
   /**
@@ -137,35 +131,19 @@ const LINES_AT = `
     WHERE project_id = $1 AND kind = asked.kind AND id = asked.id AND seq = asked.seq OFFSET 0
   ) AS e`
 
-/** What the database has of a stream that lines are to follow. */
-interface Found {
-  readonly head: StreamHead
-  readonly session: SessionState | undefined
-}
-
-const NOTHING_YET: Found = { head: NEVER_WRITTEN, session: undefined }
-
-/** Looks, and lets nobody else add to what it finds. */
-function finder(sql: Sql, projectId: string): (piece: Piece) => Promise<Found> {
-  const [streams, rows] = [new Streams(sql, projectId), new Rows(sql, projectId)]
-  return async ({ stream, after }) => {
-    const isGoingOn = stream.kind === 'session' && after.seq > 0
-    const [head, session] = await Promise.all([streams.lock(stream), isGoingOn ? rows.session(stream.id) : undefined])
-    return { head, session }
-  }
-}
-
 /** Log and projection in one transaction, as where a call writes; here of many streams at once. */
-async function takeIn(
-  sql: Sql,
-  projectId: string,
-  given: readonly Piece[],
-  { find, wanted }: { find: (piece: Piece) => Found | Promise<Found>; wanted: Set<string> },
-): Promise<TakenIn[]> {
+async function takeIn(sql: Sql, projectId: string, given: readonly Piece[], wanted: Set<string>): Promise<TakenIn[]> {
+  const streams = new Streams(sql, projectId)
   const rows = new Rows(sql, projectId)
   // Locked in one order, so that two who bring the same streams never wait for each other in a circle.
   const ordered = given.map((piece, nth) => ({ piece, nth })).sort((a, b) => byStream(a.piece.stream, b.piece.stream))
-  const found = await Promise.all(ordered.map(async ({ piece, nth }) => ({ nth, ...(await find(piece)) })))
+  const found = await Promise.all(
+    ordered.map(async ({ piece: { stream, after }, nth }) => {
+      const isGoingOn = stream.kind === 'session' && after.seq > 0
+      const [head, session] = await Promise.all([streams.lock(stream), isGoingOn ? rows.session(stream.id) : undefined])
+      return { nth, head, session }
+    }),
+  )
   const outcomes: TakenIn[] = given.map(() => 'moved')
   const sent: Promise<unknown>[] = []
   const learned: { stream: StreamRef; events: Parameters<MemoryProjection['take']>[1] }[] = []
