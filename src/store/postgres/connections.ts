@@ -125,7 +125,8 @@ export class Connections {
 
   /** One that has ended is listed no more. */
   #isUsable(client: pg.Client, freshSince: number): boolean {
-    return (this.#clients.get(client) ?? Number.NEGATIVE_INFINITY) >= freshSince && this.#clients.has(client)
+    const madeAt = this.#clients.get(client)
+    return madeAt !== undefined && madeAt >= freshSince
   }
 
   async #connect(freshSince: number): Promise<pg.PoolClient> {

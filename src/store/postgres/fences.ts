@@ -1,8 +1,6 @@
-import { sessionStream } from '../../domain/session/projection.ts'
-import { streamKey } from '../../domain/stream.ts'
+import type { StreamRef } from '../../domain/event.ts'
 import { Overtaken, type Sql } from './sql.ts'
 import type { SeenHead } from './streams.ts'
-import type { TouchedStream } from './touched.ts'
 
 /*
  * What writers go by and is in no event, the slot and the heartbeat of a session, counts in the fence of its stream. Whoever changes it
@@ -10,12 +8,18 @@ import type { TouchedStream } from './touched.ts'
  */
 
 /** Of the sessions of which something changes those that no new event tells of. */
-export function untold(changed: Iterable<string>, written: readonly TouchedStream[]): string[] {
-  const told = new Set(written.map(({ stream }) => streamKey(stream)))
-  return [...new Set(changed)].filter((id) => !told.has(streamKey(sessionStream(id)))).sort()
+export function untold(changed: Iterable<string>, written: readonly { readonly stream: StreamRef }[]): string[] {
+  const told = new Set(written.flatMap(({ stream }) => (stream.kind === 'session' ? [stream.id] : [])))
+  return [...new Set(changed).difference(told)].sort()
 }
 
-/** Fails as a conflict where the session is not as it was seen; `undefined` where nobody looked. */
+/** Fails as a conflict where the session is not as it was seen. */
+export async function checkSeen(sql: Sql, projectId: string, id: string, seen: SeenHead): Promise<void> {
+  const row = await sql.get(STANDS_AS_SEEN, [projectId, id, seen.seq, seen.hash, seen.fence])
+  if (row === undefined) throw goneOn(id)
+}
+
+/** Raises it. Fails as a conflict where the session is not as it was seen; `undefined` where nobody looked. */
 export async function raiseFence(sql: Sql, projectId: string, id: string, seen: SeenHead | undefined): Promise<void> {
   // A slot may be held by a session of which there is no record.
   if (seen === undefined || seen.seq === 0) {
@@ -23,8 +27,15 @@ export async function raiseFence(sql: Sql, projectId: string, id: string, seen: 
     return
   }
   const raised = await sql.run(RAISE_AS_SEEN, [projectId, id, seen.seq, seen.hash, seen.fence])
-  if (raised === 0) throw new Overtaken(`session ${id} has gone on`)
+  if (raised === 0) throw goneOn(id)
 }
 
-const RAISE = `UPDATE rutter.streams SET fence = fence + 1 WHERE project_id = $1 AND kind = 'session' AND id = $2`
-const RAISE_AS_SEEN = `${RAISE} AND seq = $3 AND hash = $4 AND fence = $5`
+function goneOn(id: string): Overtaken {
+  return new Overtaken(`session ${id} has gone on`)
+}
+
+const SESSION = `project_id = $1 AND kind = 'session' AND id = $2`
+const AS_SEEN = `${SESSION} AND seq = $3 AND hash = $4 AND fence = $5`
+const STANDS_AS_SEEN = `SELECT 1 FROM rutter.streams WHERE ${AS_SEEN}`
+const RAISE = `UPDATE rutter.streams SET fence = fence + 1 WHERE ${SESSION}`
+const RAISE_AS_SEEN = `UPDATE rutter.streams SET fence = fence + 1 WHERE ${AS_SEEN}`

@@ -64,8 +64,8 @@ export class PostgresLedger implements Ledger, Copyable {
     this.#pool = new Pool(options)
     this.#projects = options.projects
     const slots = { processes, ttlMs: lease_ttl_ms, renewals: this.#renewals }
-    this.#own = { project_id, place, slots, recalled: new RecalledSessions(), newId }
-    this.#global = { ...this.#own, project_id: GLOBAL_PROJECT, recalled: new RecalledSessions() }
+    this.#own = { project_id, place, slots, recalled: new RecalledSessions(this.#renewals), newId }
+    this.#global = { ...this.#own, project_id: GLOBAL_PROJECT, recalled: new RecalledSessions(this.#renewals) }
     this.#watches = new Watches(() => new TableMarks(project_id, (work) => this.#ask(work)))
   }
 

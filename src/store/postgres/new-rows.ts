@@ -1,5 +1,6 @@
 import type { Change } from '../../domain/session/projection.ts'
 import { hasEnded, type SessionState } from '../../domain/session/state.ts'
+import { docsIn } from './rows.ts'
 import { SearchIndex } from './search-index.ts'
 import type { Sql } from './sql.ts'
 import { mergedReports, reportColumns, reportParameters } from './task-reports.ts'
@@ -23,7 +24,6 @@ export async function putNew(sql: Sql, projectId: string, sessions: readonly New
   const reports = sessions.flatMap(({ changes }) => mergedReports(changes))
   const running = sessions.filter(({ session }) => !hasEnded(session))
   const requests = running.map(({ session, changes }) => ({ of: session.session_id, ids: requestsIn(changes) }))
-  const docs = sessions.flatMap(({ changes }) => changes.flatMap((c) => (c.table === 'search_docs' ? [c.doc] : [])))
   await Promise.all([
     sql.run(PUT_SESSIONS, [
       projectId,
@@ -41,7 +41,7 @@ export async function putNew(sql: Sql, projectId: string, sessions: readonly New
       requests.flatMap(({ of, ids }) => ids.map(() => of)),
       requests.flatMap(({ ids }) => ids),
     ]),
-    new SearchIndex(sql).putAll(docs.map((doc) => ({ project_id: projectId, ...doc }))),
+    new SearchIndex(sql).putAll(sessions.flatMap(({ changes }) => docsIn(projectId, changes))),
   ])
 }
 

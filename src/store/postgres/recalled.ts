@@ -1,5 +1,7 @@
 import { hasEnded, type SessionState } from '../../domain/session/state.ts'
 import type { Heartbeat, LeaseStatus } from '../../ports/ledger.ts'
+import { checkSeen } from './fences.ts'
+import type { Renewals } from './slots.ts'
 import { Overtaken, type Sql } from './sql.ts'
 import type { SeenHead } from './streams.ts'
 import { turnIsCounted } from './turn-requests.ts'
@@ -34,19 +36,17 @@ const REMEMBERED = 64
  */
 export class RecalledSessions {
   readonly #known = new Map<string, Recalled>()
-  /** When the leases of this process were last renewed together. */
-  #renewedAt = Number.NEGATIVE_INFINITY
+  readonly #renewals: Renewals
+
+  constructor(renewals: Renewals) {
+    this.#renewals = renewals
+  }
 
   get(sessionId: string): Recalled | undefined {
     const recalled = this.#known.get(sessionId)
     if (recalled === undefined) return undefined
-    const heldSince = Math.max(recalled.held_since, this.#renewedAt)
+    const heldSince = Math.max(recalled.held_since, this.#renewals.allAt)
     return performance.now() - heldSince < recalled.lease.lease.ttl_ms ? recalled : undefined
-  }
-
-  /** All leases of this process were renewed, by a statement that went out at that time or later. */
-  noteRenewal(at: number): void {
-    this.#renewedAt = at
   }
 
   /** Remembers how a session was left; one that is over or has lost its slot is forgotten. */
@@ -103,7 +103,9 @@ export class Recollection {
 
   /** Asks whether all of it is so, the sessions at most once; fails as a conflict where it is not. */
   async confirm(): Promise<void> {
-    this.#confirmed ??= Promise.all(this.#taken.map((recalled) => checkRecalled(this.#sql, this.#project, recalled)))
+    this.#confirmed ??= Promise.all(
+      this.#taken.map(({ head, session }) => checkSeen(this.#sql, this.#project, session.session_id, head)),
+    )
     await Promise.all([this.#confirmed, ...this.#turns.map((turn) => this.#checkNew(...turn))])
   }
 
@@ -112,13 +114,3 @@ export class Recollection {
     throw new Overtaken(`turn ${requestId} of session ${sessionId} was counted before`)
   }
 }
-
-/** Fails as a conflict where a session is not as it was remembered. */
-async function checkRecalled(sql: Sql, projectId: string, { head, session }: Recalled): Promise<void> {
-  const row = await sql.get(ENDS_AS_RECALLED, [projectId, session.session_id, head.seq, head.hash, head.fence])
-  if (row === undefined) throw new Overtaken(`session ${session.session_id} is not as it was left`)
-}
-
-const ENDS_AS_RECALLED = `
-  SELECT 1 FROM rutter.streams
-  WHERE project_id = $1 AND kind = 'session' AND id = $2 AND seq = $3 AND hash = $4 AND fence = $5`

@@ -1,3 +1,4 @@
+import type { SearchDoc } from '../../domain/memory/search-doc.ts'
 import type { Change, TaskReport } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
 import { type TaskSync, UNMATCHED_LISTED } from '../../domain/session/statistics.ts'
@@ -68,9 +69,8 @@ export class Rows {
 
   /** Keeps a session as it is after its event with the number `asOf`, and what changed beside it. */
   async put(state: SessionState, asOf: number, changes: readonly Change[]): Promise<void> {
-    const docs = changes.flatMap((change) => (change.table === 'search_docs' ? [change.doc] : []))
     await Promise.all([
-      this.#search.putAll(docs.map((doc) => ({ project_id: this.#project, ...doc }))),
+      this.#search.putAll(docsIn(this.#project, changes)),
       this.#putTaskReports(mergedReports(changes)),
       putTurnRequests(this.#sql, this.#project, state, changes),
       this.#putState(state, asOf),
@@ -195,6 +195,11 @@ export class Rows {
       [this.#project, sessionId, beat.at, beat.status, beat.next_action, beat.process_id],
     )
   }
+}
+
+/** What is to be searched of some changes. */
+export function docsIn(projectId: string, changes: readonly Change[]): SearchDoc[] {
+  return changes.flatMap((change) => (change.table === 'search_docs' ? [{ project_id: projectId, ...change.doc }] : []))
 }
 
 const PUT_REPORTS = putReports(`SELECT $1, $2, * FROM unnest(${reportParameters(3, 'many')})`)

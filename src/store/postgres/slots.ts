@@ -6,6 +6,7 @@ import { Overtaken, type Row, restored, type Sql } from './sql.ts'
 /** What a process remembers of the leases that it renewed, over all its transactions. */
 export class Renewals {
   readonly #at = new Map<string, number>()
+  #allAt = Number.NEGATIVE_INFINITY
 
   /** True when a tenth of a lease's lifetime has passed since the last time, so that not every heartbeat writes the slot. */
   isDue(sessionId: string, ttlMs: number): boolean {
@@ -15,6 +16,16 @@ export class Renewals {
 
   note(sessionId: string): void {
     this.#at.set(sessionId, performance.now())
+  }
+
+  /** All leases of this process were renewed, by a statement that went out at that time or later. */
+  noteAll(at: number): void {
+    this.#allAt = at
+  }
+
+  /** Since when all leases of this process that it still has are held at least, by `performance.now()`. */
+  get allAt(): number {
+    return this.#allAt
   }
 }
 
@@ -52,6 +63,7 @@ export class Slots {
   /** What this transaction went by when it judged a slot: token, and last renewal. */
   readonly #seen = new Map<string, Version>()
   readonly #renewed: string[] = []
+  #hasRenewedAll = false
   readonly #displaced = new Set<string>()
   /** Before anything was asked. */
   readonly #beganAt = performance.now()
@@ -177,6 +189,7 @@ export class Slots {
   /** To be called once what was renewed is committed: an attempt that is tried again must renew again. */
   noteRenewals(): void {
     for (const sessionId of this.#renewed) this.#on.renewals.note(sessionId)
+    if (this.#hasRenewedAll) this.#on.renewals.noteAll(this.#beganAt)
   }
 
   async renewAll(): Promise<void> {
@@ -185,6 +198,7 @@ export class Slots {
        WHERE project_id = $1 AND session_id IS NOT NULL AND holder = $2`,
       [this.#project, this.#self],
     )
+    this.#hasRenewedAll = true
   }
 
   /** This process as it stands in the rows; a usual call does not ask for it. */

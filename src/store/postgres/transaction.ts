@@ -33,9 +33,6 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   /** Of the sessions that were touched, as this transaction leaves them. */
   readonly #beats = new Map<string, Heartbeat | undefined>()
   #newMemory: StreamRef | undefined
-  /** Before anything was read. */
-  readonly #beganAt = performance.now()
-  #hasRenewedAll = false
   /** Sessions whose fences it raises. */
   #disturbed: readonly string[] = []
 
@@ -119,7 +116,6 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   /** Renews every lease that this process holds. */
   async renewAll(): Promise<void> {
     await this.slots.renewAll()
-    this.#hasRenewedAll = true
   }
 
   override async turnIsCounted(sessionId: string, requestId: string): Promise<boolean> {
@@ -140,7 +136,6 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   /** Remembers what was written, once it is committed. */
   async remember(): Promise<void> {
     this.slots.noteRenewals()
-    if (this.#hasRenewedAll) this.parts.recalled.noteRenewal(this.#beganAt)
     for (const { stream, before, recalled, after, session, asOf } of await Promise.all(this.#touched.values())) {
       if (stream.kind !== 'session' || session === undefined) continue
       const head = { ...after, fence: before.fence + (this.#disturbed.includes(stream.id) ? 1 : 0) }
