@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { streamKey } from '../../domain/stream.ts'
 import type { LogCopy, Piece, TakenIn } from '../../ports/log-copy.ts'
 
@@ -33,6 +33,8 @@ export class Carrier {
   }
 
   async add(piece: Piece): Promise<void> {
+    // Reading a batch keeps this process busy; between its pieces it hears what was answered to those before, and sends them on.
+    await nextTurn()
     const key = streamKey(piece.stream)
     if (this.#batch.has(key) || this.#lines + piece.lines.length > this.#pace.lines) await this.#send()
     this.#batch.set(key, piece)

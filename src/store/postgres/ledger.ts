@@ -154,6 +154,7 @@ export class PostgresLedger implements Ledger, Copyable {
       where: this.#pool.where,
       read: (work) => this.#call(() => this.#pool.read(work, 'long')),
       write: (work) => this.#inTransaction(work),
+      writeAlone: (work) => this.#repeatable(work, 'when needed'),
     })
   }
 
@@ -175,10 +176,14 @@ export class PostgresLedger implements Ledger, Copyable {
     return await this.#call(() => carryOut(this.#pool, parts, work))
   }
 
-  /** What can be done twice without harm. */
   async #inTransaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    return await this.#repeatable(work, 'at once')
+  }
+
+  /** What can be done twice without harm. */
+  async #repeatable<T>(work: (sql: Sql) => Promise<T>, begins: 'at once' | 'when needed'): Promise<T> {
     const attempt = async (sql: Sql) => ({ result: await work(sql), happened: null })
-    return await this.#call(() => this.#pool.write(attempt, { pace: 'long' }))
+    return await this.#call(() => this.#pool.write(attempt, { begins, pace: 'long' }))
   }
 
   async #ask<T>(work: (sql: Sql) => Promise<T>, pace: Pace = 'brief'): Promise<T> {

@@ -14,16 +14,20 @@ import type { TransactionParts } from './read-transaction.ts'
 import { Rows } from './rows.ts'
 import { Slots } from './slots.ts'
 import { Overtaken, restored, type Sql } from './sql.ts'
-import { forked, forkOf, Streams } from './streams.ts'
+import { forked, forkOf, NEVER_WRITTEN, type StreamHead, Streams } from './streams.ts'
 
 /** Lines that are read at once. */
 const PAGE = 2000
 
-/** The two ways to a database: a look, and a transaction that may be done twice without harm. */
+/** The ways to a database. What writes may be done twice without harm. */
 export interface Door {
   readonly where: string
+  /** A look at a single moment. */
   read<T>(work: (sql: Sql) => Promise<T>): Promise<T>
+  /** A transaction. */
   write<T>(work: (sql: Sql) => Promise<T>): Promise<T>
+  /** A single statement, which needs none around it. */
+  writeAlone<T>(work: (sql: Sql) => Promise<T>): Promise<T>
 }
 
 /** A project's table of lines as one copy of a log. */
@@ -81,7 +85,13 @@ export class PostgresLogCopy implements LogCopy {
   async takeIn(given: readonly Piece[]): Promise<TakenIn[]> {
     const wanted = new Set<string>()
     await this.#raiseTokens(given)
-    return await this.#door.write((sql) => takeIn(sql, this.project_id, given, wanted))
+    // Of what begins here nothing is known to the database as a rule; who finds it otherwise is overtaken, and looks the next time.
+    let isExpected = given.every(({ after }) => after.seq === 0)
+    return await this.#door.write(async (sql) => {
+      const find = isExpected ? () => NOTHING_YET : finder(sql, this.project_id)
+      isExpected = false
+      return await takeIn(sql, this.project_id, given, { find, wanted })
+    })
   }
 
   /**
@@ -91,7 +101,7 @@ export class PostgresLogCopy implements LogCopy {
   async #raiseTokens(given: readonly Piece[]): Promise<void> {
     const tokens = tokensIn(given)
     if (tokens.size === 0) return
-    await this.#door.write((sql) => new Slots(sql, this.project_id, this.#parts.slots).raiseTokens(tokens))
+    await this.#door.writeAlone((sql) => new Slots(sql, this.project_id, this.#parts.slots).raiseTokens(tokens))
   }
 
   async keepBeside(mark: string, { stream, after, lines, end }: Piece): Promise<TakenIn> {
@@ -131,19 +141,35 @@ const LINES_AT = `
     WHERE project_id = $1 AND kind = asked.kind AND id = asked.id AND seq = asked.seq OFFSET 0
   ) AS e`
 
+/** What the database has of a stream that lines are to follow. */
+interface Found {
+  readonly head: StreamHead
+  readonly session: SessionState | undefined
+}
+
+const NOTHING_YET: Found = { head: NEVER_WRITTEN, session: undefined }
+
+/** Looks, and lets nobody else add to what it finds. */
+function finder(sql: Sql, projectId: string): (piece: Piece) => Promise<Found> {
+  const [streams, rows] = [new Streams(sql, projectId), new Rows(sql, projectId)]
+  return async ({ stream, after }) => {
+    const isGoingOn = stream.kind === 'session' && after.seq > 0
+    const [head, session] = await Promise.all([streams.lock(stream), isGoingOn ? rows.session(stream.id) : undefined])
+    return { head, session }
+  }
+}
+
 /** Log and projection in one transaction, as where a call writes; here of many streams at once. */
-async function takeIn(sql: Sql, projectId: string, given: readonly Piece[], wanted: Set<string>): Promise<TakenIn[]> {
-  const streams = new Streams(sql, projectId)
+async function takeIn(
+  sql: Sql,
+  projectId: string,
+  given: readonly Piece[],
+  { find, wanted }: { find: (piece: Piece) => Found | Promise<Found>; wanted: Set<string> },
+): Promise<TakenIn[]> {
   const rows = new Rows(sql, projectId)
   // Locked in one order, so that two who bring the same streams never wait for each other in a circle.
   const ordered = given.map((piece, nth) => ({ piece, nth })).sort((a, b) => byStream(a.piece.stream, b.piece.stream))
-  const found = await Promise.all(
-    ordered.map(async ({ piece: { stream, after }, nth }) => {
-      const isGoingOn = stream.kind === 'session' && after.seq > 0
-      const [head, session] = await Promise.all([streams.lock(stream), isGoingOn ? rows.session(stream.id) : undefined])
-      return { nth, head, session }
-    }),
-  )
+  const found = await Promise.all(ordered.map(async ({ piece, nth }) => ({ nth, ...(await find(piece)) })))
   const outcomes: TakenIn[] = given.map(() => 'moved')
   const sent: Promise<unknown>[] = []
   const learned: { stream: StreamRef; events: Parameters<MemoryProjection['take']>[1] }[] = []
@@ -173,7 +199,7 @@ async function takeIn(sql: Sql, projectId: string, given: readonly Piece[], want
 
 /** What the rows must have of a piece, behind what they have of the stream already. */
 function projected({ stream, lines }: Piece, before: SessionState | undefined) {
-  const events = lines.flatMap(({ event, understood }) => (understood ? [event] : []))
+  const events = lines.filter(({ understood }) => understood).map(({ event }) => event)
   const { own: asWritten, learned } = toldIn(stream, events)
   const own = asWritten.map((event) => ofStream(event, stream))
   if (own.length === 0 && before === undefined) return { session: undefined, changes: [], learned }
