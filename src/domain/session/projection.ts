@@ -55,47 +55,36 @@ export function project(
 }
 
 function rowsOf(event: SessionEvent, sessionId: string): Change[] {
-  const report = (taskId: string, more: Partial<TaskReport>): Change => ({
-    table: 'task_reports',
-    report: {
-      task_id: taskId,
-      title: null,
-      status: 'todo',
-      session_id: sessionId,
-      updated_at: event.at,
-      completed: false,
-      marked_done: false,
-      ...more,
-    },
-  })
-  const found = (kind: SearchDoc['kind'], id: string, title: string, text: string): Change => ({
-    table: 'search_docs',
-    doc: { kind, id, scope: 'project', focus: null, session_id: sessionId, at: event.at, title, text },
-  })
+  const { at } = event
   switch (event.type) {
     case 'session.started': {
       const { workflow, metadata } = event.data
       const words = Object.entries(metadata).map(([name, value]) => `${name}: ${value}`)
-      return workflow === null && words.length === 0
-        ? []
-        : [found('session', sessionId, workflow ?? sessionId, words.join('\n'))]
+      if (workflow === null && words.length === 0) return []
+      const doc = { kind: 'session', id: sessionId, title: workflow ?? sessionId, text: words.join('\n') } as const
+      return [searchDoc(sessionId, at, doc)]
     }
     case 'task.added': {
       const { task_id, title } = event.data
-      return [report(task_id, { title }), found('task', `${sessionId}/${task_id}`, title, task_id)]
+      return [
+        taskReport(sessionId, at, { task_id, title }),
+        searchDoc(sessionId, at, { kind: 'task', id: `${sessionId}/${task_id}`, title, text: task_id }),
+      ]
     }
     case 'task.failed':
     case 'task.skipped': {
       const { message, kind, detail } = event.data.error
       const text = [event.data.task_id, kind, detail].filter((part) => part !== null).join('\n')
-      return [found('error', `${sessionId}/${event.seq}`, message, text)]
+      return [searchDoc(sessionId, at, { kind: 'error', id: `${sessionId}/${event.seq}`, title: message, text })]
     }
     case 'task.started':
-      return [report(event.data.task_id, { status: 'in_progress' })]
+      return [taskReport(sessionId, at, { task_id: event.data.task_id, status: 'in_progress' })]
     case 'task.marked_done':
-      return [report(event.data.task_id, { status: 'done', marked_done: true })]
-    case 'task.completed':
-      return event.data.task_id === null ? [] : [report(event.data.task_id, { status: 'in_progress', completed: true })]
+      return [taskReport(sessionId, at, { task_id: event.data.task_id, status: 'done', marked_done: true })]
+    case 'task.completed': {
+      const { task_id } = event.data
+      return task_id === null ? [] : [taskReport(sessionId, at, { task_id, status: 'in_progress', completed: true })]
+    }
     case 'turn.recorded':
       return event.data.request_id === null
         ? []
@@ -103,6 +92,15 @@ function rowsOf(event: SessionEvent, sessionId: string): Change[] {
     default:
       return []
   }
+}
+
+function taskReport(sessionId: string, at: string, said: Partial<TaskReport> & Pick<TaskReport, 'task_id'>): Change {
+  const unsaid = { title: null, status: 'todo', completed: false, marked_done: false } as const
+  return { table: 'task_reports', report: { ...unsaid, session_id: sessionId, updated_at: at, ...said } }
+}
+
+function searchDoc(sessionId: string, at: string, found: Pick<SearchDoc, 'kind' | 'id' | 'title' | 'text'>): Change {
+  return { table: 'search_docs', doc: { ...found, scope: 'project', focus: null, session_id: sessionId, at } }
 }
 
 /** The stream of a session. */
