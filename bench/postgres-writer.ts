@@ -1,11 +1,16 @@
-/** One process of the bench of eight connections: `SESSIONS` sessions that call as fast as they are answered, for some seconds. */
+/** One process of the bench of eight connections: sessions that call as fast as they are answered, for some seconds each time they are told to. */
 import { perform } from '../src/app/operation.ts'
 import { sessionInitialize } from '../src/app/operations/session_initialize.ts'
 import { sessionUpdate } from '../src/app/operations/session_update.ts'
 import { openBook } from '../src/wire.ts'
 
-/** Calls of each session before the first that counts: the server's prepared statements and this process's compiled code are there then. */
-const WARM_UP = 1000
+/**
+ * Calls of each session before the first that counts: a server that has been at work for a while is what is measured. Its prepared
+ * statements are there then, and what the compiler makes of code that runs often.
+ */
+const WARM_UP = 6000
+/** Of these the first so many, of a process that has just begun. */
+const FRESH = 1000
 
 const [root = '', store = '', process_number = '0', sessions = '1', seconds = '1'] = process.argv.slice(2)
 const book = openBook(root, { store })
@@ -21,10 +26,19 @@ for (const context of contexts) {
 }
 let n = 0
 const call = (context: (typeof contexts)[number]) => perform(sessionUpdate, context, { current_task_id: `task-${++n}` })
-for (let i = 0; i < WARM_UP; i++) await Promise.all(contexts.map(call))
+const began = performance.now()
+for (let i = 0; i < FRESH; i++) await Promise.all(contexts.map(call))
+const fresh = (FRESH * contexts.length * 1000) / (performance.now() - began)
+for (let i = FRESH; i < WARM_UP; i++) await Promise.all(contexts.map(call))
 
-process.send?.('ready')
-process.once('message', async () => {
+process.send?.(fresh)
+process.on('message', async (told) => {
+  if (told === 'end') {
+    for (const context of contexts) await perform(sessionUpdate, context, { status: 'stopped' })
+    await book.ledger.close()
+    process.disconnect()
+    return
+  }
   const end = performance.now() + Number(seconds) * 1000
   let counted = 0
   await Promise.all(
@@ -35,8 +49,5 @@ process.once('message', async () => {
       }
     }),
   )
-  for (const context of contexts) await perform(sessionUpdate, context, { status: 'stopped' })
   process.send?.(counted)
-  await book.ledger.close()
-  process.disconnect()
 })

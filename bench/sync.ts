@@ -8,11 +8,12 @@ import { PostgresLedger } from '../src/store/postgres/ledger.ts'
 import { postgresPrograms, startPostgres } from '../test/support/postgres-server.ts'
 import { type Bench, compare, type Rounds, takeTurns } from './harness.ts'
 import { writeRecords } from './rebuild-data.ts'
+import { bundle } from './shipped.ts'
 import type { SyncReport } from './sync-run.ts'
 
 const SESSIONS = 200
 const EVENTS_EACH = 500
-const ROUNDS = 5
+const ROUNDS = 9
 
 export const bench: Bench = {
   name: 'sync',
@@ -25,6 +26,7 @@ export const bench: Bench = {
     const all = join(folder, 'all.jsonl')
     const records = bookLayout(join(book, '.bot')).folder('session')
     for (const name of readdirSync(records).sort()) appendFileSync(all, readFileSync(join(records, name)))
+    const program = await bundle('sync-run.ts', folder)
     say('starting a server')
     const server = await startPostgres({ fsync: 'on', shared_buffers: '256MB' }, (await postgresPrograms()).at(-1))
     let databases = 0
@@ -37,8 +39,7 @@ export const bench: Bench = {
       if (how === 'sync') await makeTables(url)
       await server.sql('CHECKPOINT')
       say(how)
-      const args = [join(import.meta.dirname, 'sync-run.ts'), how, how === 'sync' ? book : all, url]
-      const { stdout } = await promisify(execFile)(process.execPath, args)
+      const { stdout } = await promisify(execFile)(process.execPath, [program, how, how === 'sync' ? book : all, url])
       const report = JSON.parse(stdout) as SyncReport
       reports[how].push(report)
       await server.sql(`DROP DATABASE ${database}`)
