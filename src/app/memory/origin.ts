@@ -14,6 +14,8 @@ export interface Origin {
   readonly stream: StreamRef
   /** Not before this, so that times in one record never go back. ISO 8601 UTC, or empty. */
   readonly not_before: string
+  /** What the caller is told besides: that its slot is another's now, which any other call would be refused for. */
+  readonly note: string | null
 }
 
 /**
@@ -28,10 +30,23 @@ export async function originOf(
   grants: Grants,
 ): Promise<Origin> {
   const state = await sessionOf(book, context, named)
-  if (state === undefined) return { session_id: null, stream: await book.memoryStream(), not_before: '' }
-  const held = hasEnded(state) ? null : await unlessLost(() => holdSlot(book, context, state, grants))
-  if (held === null) return { session_id: state.session_id, stream: await book.memoryStream(), not_before: '' }
-  return { session_id: held.session_id, stream: sessionStream(held.session_id), not_before: held.last_at }
+  if (state === undefined) return { session_id: null, stream: await book.memoryStream(), not_before: '', note: null }
+  const { session_id } = state
+  const held = await unlessLost(() => holdSlot(book, context, state, grants))
+  if (held !== null && !hasEnded(held)) {
+    return { session_id, stream: sessionStream(session_id), not_before: held.last_at, note: null }
+  }
+  const note = held === null && isOwn(context, session_id) ? lostNote(state) : null
+  return { session_id, stream: await book.memoryStream(), not_before: '', note }
+}
+
+/** A run of somebody else that was interrupted is no news to whoever saves something about it. */
+function isOwn({ connection }: Context, sessionId: string): boolean {
+  return (connection.session_id ?? connection.runs_as) === sessionId || connection.tokens.has(sessionId)
+}
+
+function lostNote({ session_id, slot }: SessionState): string {
+  return `Kept beside session ${session_id}: this connection holds its slot "${slot}" no longer (lease_lost). Stop working on its behalf.`
 }
 
 async function sessionOf(

@@ -215,7 +215,7 @@ class Batch {
 
   #noted(result: SaveResult, scope: Scope): SaveResult {
     if (result.status !== 'saved') return result
-    const notes: string[] = []
+    const notes = this.#origin.note === null ? [] : [this.#origin.note]
     if (scope === 'focus' && this.#learnings.focus === null) {
       notes.push('No focus was given, so it is kept at project scope.')
     }

@@ -88,8 +88,9 @@ test.each(['session_increment_completed', 'session_record_failure', 'steering_he
       },
     }
     if (name === 'save_decision') {
-      // What was learned is not lost: it goes to the memory of that machine, and not into the run.
-      await cut.call(name, inputs[name])
+      // What was learned is not lost: it goes to the memory of that machine, and not into the run; and that is said.
+      const message = expect.stringMatching(/^Kept beside session .* holds its slot "default" no longer \(lease_lost\)/)
+      expect(await cut.call(name, inputs[name])).toMatchObject({ status: 'saved', message })
       expect(await events('decision.saved')).toBe(1)
     } else {
       expect((await refusalOf(cut.call(name, inputs[name]))).code).toBe('lease_lost')
