@@ -1,13 +1,13 @@
 import { afterAll, onTestFinished } from 'vitest'
-import { startPostgres, type TestServer } from './postgres-server.ts'
+import { type PostgresPrograms, startPostgres, type TestServer } from './postgres-server.ts'
 
 let server: Promise<TestServer> | undefined
 let databases = 0
 
-/** The server that a test file shares among its tests; it is stopped behind the last one. */
-export function sharedServer(): Promise<TestServer> {
+/** The server that a test file shares among its tests; it is stopped behind the last one. Who asks first says which programs. */
+export function sharedServer(programs?: PostgresPrograms): Promise<TestServer> {
   if (server === undefined) {
-    server = startPostgres()
+    server = startPostgres({}, programs)
     afterAll(async () => {
       await (await server)?.end()
       server = undefined
