@@ -11,16 +11,7 @@ import { sessionRecordTurn } from '../src/app/operations/session_record_turn.ts'
 import { sessionUpdate } from '../src/app/operations/session_update.ts'
 import { Refusal } from '../src/domain/refusal.ts'
 import { openBook } from '../src/wire.ts'
-
-/** What a worker writes of each call: answered with what, or refused. */
-export interface FleetNote {
-  readonly call: 'start' | 'turn' | 'refused' | 'failed'
-  readonly session_id?: string
-  readonly slot?: string
-  readonly token?: number
-  readonly request_id?: string
-  readonly message?: string
-}
+import type { FleetNote } from './fleet-check.ts'
 
 const [root = '', store = '', notes = '', name = '', agents = '1', slots = '1'] = process.argv.slice(2)
 const book = openBook(root, { store })
@@ -48,14 +39,19 @@ async function agent(number: number): Promise<void> {
     const { session_id, lock } = started
     note({ call: 'start', session_id, slot, token: lock.token })
     for (let step = 0; step < 20; step++) {
-      await call(sessionUpdate, { current_task_id: `task-${step}` })
+      // One name for what is asked in this step, that nobody else asks with.
       const request_id = `${name}.${number}.${run}.${step}`
+      const task_id = request_id
+      const updated = await call(sessionUpdate, { current_task_id: task_id })
+      if (updated !== null) note({ call: 'update', session_id, task_id })
       const turn = await call(sessionRecordTurn, { input_tokens: 10, output_tokens: 5, request_id })
       if (turn === null) break
       note({ call: 'turn', session_id, request_id })
-      await call(sessionIncrementCompleted, {})
+      const completed = await call(sessionIncrementCompleted, {})
+      if (completed !== null) note({ call: 'completed', session_id, task_id })
     }
-    await call(sessionUpdate, { status: 'stopped' })
+    const stopped = await call(sessionUpdate, { status: 'stopped' })
+    if (stopped !== null) note({ call: 'stop', session_id })
   }
 }
 

@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { postgresPrograms, startPostgres, type TestServer } from '../test/support/postgres-server.ts'
-import type { FleetNote } from './fleet-worker.ts'
+import { examine, type FleetNote, type LoggedEvent, RECORDING_CALLS } from './fleet-check.ts'
 import { type Bench, measure } from './harness.ts'
 import { bundle } from './shipped.ts'
 
@@ -73,70 +73,45 @@ function readNotes(folder: string): FleetNote[] {
   })
 }
 
-interface LoggedEvent {
-  readonly type: string
-  readonly data: { readonly request_id?: string; readonly slot?: string; readonly token?: number }
-}
-
 /** Reads the log with a client of its own, and nothing of Rutter's. */
 async function check(server: TestServer, notes: readonly FleetNote[], kills: number) {
   const rows = await server.sql(`SELECT id, line FROM rutter.events WHERE kind = 'session' ORDER BY id, seq`, 'book')
-  const streams = new Map<string, LoggedEvent[]>()
+  const log = new Map<string, LoggedEvent[]>()
   for (const { id, line } of rows) {
-    const events = streams.get(String(id)) ?? []
+    const events = log.get(String(id)) ?? []
     events.push(JSON.parse(String(line)) as LoggedEvent)
-    streams.set(String(id), events)
+    log.set(String(id), events)
   }
-  const turns = notes.filter(({ call }) => call === 'turn')
-  const counted = new Map<string, number>()
-  const grants: { slot: string; token: number; session_id: string; isLastOfSession: boolean }[] = []
-  let afterEnd = 0
-  const ended = new Set<string>()
-  for (const [session_id, events] of streams) {
-    const granted = events.filter(({ type }) => type === 'lease.granted')
-    for (const event of granted) {
-      const { slot = '', token = 0 } = event.data
-      grants.push({ slot, token, session_id, isLastOfSession: event === granted.at(-1) })
-    }
-    for (const { type, data } of events) {
-      if (type === 'turn.recorded')
-        counted.set(`${session_id} ${data.request_id}`, (counted.get(`${session_id} ${data.request_id}`) ?? 0) + 1)
-    }
-    const end = events.findIndex(({ type }) => type === 'session.ended')
-    if (end !== -1) ended.add(session_id)
-    if (end !== -1 && events.slice(end + 1).some(({ type }) => type !== 'whisper.acknowledged')) afterEnd++
-  }
-  const lost = turns.filter(({ session_id, request_id }) => !counted.has(`${session_id} ${request_id}`)).length
-  const doubled = [...counted.values()].filter((times) => times > 1).length
-  // The last grant of a slot may be of a session that still has it; every other one was of a session that was over first.
-  let held = 0
-  const slots = Map.groupBy(grants, ({ slot }) => slot)
-  for (const of of slots.values()) {
-    const inOrder = of.toSorted((a, b) => a.token - b.token)
-    if (new Set(inOrder.map(({ token }) => token)).size < inOrder.length) held++
-    for (const [i, { session_id }] of inOrder.entries()) {
-      const next = inOrder[i + 1]
-      if (next !== undefined && next.session_id !== session_id && !ended.has(session_id)) held++
-    }
-  }
-  const deadlocks = Number(
-    (await server.sql(`SELECT deadlocks FROM pg_stat_database WHERE datname = 'book'`))[0]?.['deadlocks'],
-  )
-  const failed = notes.filter(({ call }) => call === 'failed')
+  const found = examine(log, notes)
+  const grants = [...log.values()].flat().filter(({ type }) => type === 'lease.granted').length
+  const [deadlock] = await server.sql(`SELECT deadlocks FROM pg_stat_database WHERE datname = 'book'`)
+  const deadlocks = Number(deadlock?.['deadlocks'])
+  const failed = notes.flatMap((note) => (note.call === 'failed' ? [note.message] : []))
+  const answered = RECORDING_CALLS.map((call) => ({ call, times: notes.filter((note) => note.call === call).length }))
+  const all = answered.reduce((sum, { times }) => sum + times, 0)
   return {
     comparisons: [],
     measures: [measure('events', 'calls/s', [[rows.length / SECONDS]])],
     checks: [
-      { what: `none of ${turns.length} answered turns is lost (${lost})`, ok: lost === 0 && turns.length > 0 },
-      { what: `none is there twice (${doubled})`, ok: doubled === 0 },
-      { what: `no slot was held twice, over ${grants.length} grants (${held})`, ok: held === 0 },
-      { what: `nothing was written behind a session's end (${afterEnd})`, ok: afterEnd === 0 },
-      { what: `no deadlock (${deadlocks})`, ok: deadlocks === 0 },
       {
-        what: `no call failed but for a slot that was taken${failed.length > 0 ? `: ${failed.length}, ${failed[0]?.message}` : ''}`,
-        ok: failed.length === 0,
+        what: `every kind of call was answered (${answered.map(({ call, times }) => `${call} ${times}`).join(', ')})`,
+        ok: answered.every(({ times }) => times > 0),
       },
+      none(`none of ${all} answered calls is lost`, found.lost),
+      none('none is there twice', found.doubled),
+      none(`no slot was held twice, over ${grants} grants`, found.heldTwice),
+      none('no grant is missing between two others', found.missingGrants),
+      none('nothing was written before a session had its slot', found.withoutGrant),
+      none(`nothing was written behind a session's end`, found.behindEnd),
+      none(`no record's times go back`, found.backInTime),
+      { what: `no deadlock (${deadlocks})`, ok: deadlocks === 0 },
+      none('no call failed but for a slot that was taken', failed),
     ],
-    notes: [`${kills} processes killed, ${streams.size} sessions`],
+    notes: [`${kills} processes killed, ${log.size} sessions`],
   }
+}
+
+function none(what: string, found: readonly string[]) {
+  const first = found.length > 0 ? `: ${found[0]}` : ''
+  return { what: `${what} (${found.length}${first})`, ok: found.length === 0 }
 }
