@@ -117,6 +117,67 @@ test.each([
   expect(refusal.hint).toMatch(/one host/)
 })
 
+test.each([
+  ['channel_binding=require', 'channel_binding', /prefer, disable/],
+  ['channel_binding=prefer&channel_binding=require', 'channel_binding', /prefer, disable/],
+  ['gssencmode=require', 'gssencmode', /prefer, disable/],
+  ['gssencmode=Prefer', 'gssencmode', /prefer, disable/],
+  ['require_auth=scram-sha-256', 'require_auth', /verify-full/],
+  ['requirepeer=postgres', 'requirepeer', /directory/],
+  ['requiressl=1', 'requiressl', /sslmode=require/],
+  ['ssl=false', 'ssl', /true, 1, 0, no-verify.*sslmode/],
+  ['sslmode=require&sslcertmode=require', 'sslcertmode', /allow, disable/],
+  ['sslmode=verify-full&sslcrl=/x', 'sslcrl', /authority/],
+  ['sslmode=verify-full&sslcrldir=/x', 'sslcrldir', /authority/],
+  ['sslmode=require&ssl_min_protocol_version=TLSv1.3', 'ssl_min_protocol_version', /TLSv1\.2.*on the server/],
+  ['sslmode=require&sslnegotiation=straight', 'sslnegotiation', /postgres, direct/],
+  ['min_protocol_version=3.2', 'min_protocol_version', /3\.0/],
+  ['hostaddr=10.0.0.1', 'hostaddr', /as the host/],
+  ['service=team', 'service', /host, user and database/],
+  ['dbname=other', 'dbname', /HOST\/DATABASE/],
+])('a demand that would not be kept is refused, and named: %s', async (parameters, name, allowed) => {
+  const refusal = await refused(at(`me:${SECRET}@127.0.0.1:1`, `/db?password=${SECRET}&${parameters}`))
+  expect(refusal).toMatchObject({ code: 'invalid_argument' })
+  expect(refusal.message).toMatch(new RegExp(`^${name} is ".+" in the store's address, .*be kept`))
+  expect(refusal.hint).toMatch(allowed)
+})
+
+test.each(['sslmin=x', 'SSLMODE=require', 'sslmode=require&ssl_mode=verify-full', 'schema=public', '__proto__=x'])(
+  'a parameter that nobody knows is refused, and named: %s',
+  async (parameters) => {
+    const refusal = await refused(at(`me:${SECRET}@127.0.0.1:1`, `/db?${parameters}`))
+    expect(refusal).toMatchObject({ code: 'invalid_argument' })
+    const [name = ''] = parameters.split('&').at(-1)?.split('=') ?? []
+    expect(refusal.message).toContain(`"${name}"`)
+    expect(refusal.hint).toMatch(/Allowed are: .*\bsslmode\b.*\bsslrootcert\b/)
+  },
+)
+
+test.each([
+  `password=a&${SECRET}`,
+  `password=a&${SECRET}=x`,
+  `sslpassword=a&b=c&${SECRET}`,
+  `password=a&${SECRET.replaceAll(/[^a-z]/g, '')}`,
+  `${SECRET}%40host`,
+])('the end of a password is not taken for the name of a parameter, and not shown: %#', async (parameters) => {
+  const refusal = await refused(at('me:12@127.0.0.1:1', `/db?${parameters}`))
+  expect(refusal).toMatchObject({ code: 'invalid_argument' })
+  expect(printed(refusal)).not.toMatch(/hunter/)
+  expect(refusal.hint).toMatch(/%26/)
+})
+
+test.each([
+  'channel_binding=prefer&gssencmode=prefer&sslcertmode=allow',
+  'channel_binding=disable&gssencmode=disable&sslcertmode=disable&ssl=0',
+  'connect_timeout=5&keepalives=1&keepalives_idle=5&keepalives_interval=5&keepalives_count=5&tcp_user_timeout=900',
+  'application_name=a&fallback_application_name=b&client_encoding=UTF8&target_session_attrs=any&load_balance_hosts=disable',
+  'statement_timeout=30000&lock_timeout=3000&idle_in_transaction_session_timeout=4000&query_timeout=60000&options=-c%20work_mem%3D1MB',
+  'ssl_min_protocol_version=TLSv1.2&ssl_max_protocol_version=TLSv1.3&sslsni=1&sslcompression=0&sslnegotiation=postgres',
+  'require_auth=&requirepeer=&requiressl=0&passfile=/x&krbsrvname=postgres&gssdelegation=0&min_protocol_version=3.0',
+])('what can be kept, and what nothing is lost by, lets in: %s', async (parameters) => {
+  await ledgerOn(at(`guarded:${SECRET}@127.0.0.1:${server.port}`, `/guarded?${parameters}`)).read(async () => {})
+})
+
 test('every character that is written as it must be is part of the password, and of nothing else', async () => {
   const odd = 'a@b/c:d?e#f%g h'
   await server.sql(`CREATE ROLE odd LOGIN PASSWORD '${odd}'`)
