@@ -34,8 +34,8 @@ export async function checkAccess(sql: Sql, { where, project_id, projects }: Vis
   const isSecured = await hasRowSecurity(sql)
   const row = isSecured
     ? await sql.get(
-        `SELECT current_user AS role, row_security_active('rutter.events') AS active,
-           EXISTS (SELECT 1 FROM rutter.project_grants WHERE project_id = $1 AND role_name = current_user::text) AS given`,
+        `SELECT session_user AS role, row_security_active('rutter.events') AS active,
+           EXISTS (SELECT 1 FROM rutter.project_grants WHERE project_id = $1 AND role_name = session_user::text) AS given`,
         [project_id],
       )
     : undefined

@@ -19,7 +19,7 @@ import type { Copyable, LogCopy } from '../../ports/log-copy.ts'
 import type { Processes } from '../../ports/processes.ts'
 import { bringUp, checkAccess, notByThisRole } from './access.ts'
 import { PostgresLogCopy } from './log-copy.ts'
-import { standingOf } from './migrate.ts'
+import { checkVersion, standingOf } from './migrate.ts'
 import { type Pace, Pool, type PoolOptions } from './pool.ts'
 import { prepareToPurge, purge, SCRUBBED } from './purge.ts'
 import { ReadTransaction, type TransactionParts } from './read-transaction.ts'
@@ -38,8 +38,12 @@ export interface PostgresLedgerOptions extends PoolOptions {
   readonly place: string
   readonly processes: Processes
   readonly lease_ttl_ms: number
+  /** How long it works on before it asks again whether the tables are still those that it knows. */
+  readonly version_ms?: number
   readonly newId?: () => string
 }
+
+const VERSION_MS = 10_000
 
 /** Events in one page; a step that begins in it is in it whole. */
 const PAGE = 1000
@@ -55,7 +59,10 @@ export class PostgresLedger implements Ledger, Copyable {
   readonly #renewals = new Renewals()
   readonly #watches: Watches
   readonly #calls = new Set<Promise<unknown>>()
+  readonly #versionMs: number
   #ready: Promise<void> | null = null
+  /** Until when what is known of the tables' version holds, by `performance.now()`. */
+  #knownUntil = 0
 
   constructor(options: PostgresLedgerOptions) {
     const { project_id, place, processes, lease_ttl_ms, newId = () => v7() } = options
@@ -63,6 +70,7 @@ export class PostgresLedger implements Ledger, Copyable {
     this.place = place
     this.#pool = new Pool(options)
     this.#projects = options.projects
+    this.#versionMs = options.version_ms ?? VERSION_MS
     const slots = { processes, ttlMs: lease_ttl_ms, renewals: this.#renewals }
     this.#own = { project_id, place, slots, recalled: new RecalledSessions(this.#renewals), newId }
     this.#global = { ...this.#own, project_id: GLOBAL_PROJECT, recalled: new RecalledSessions(this.#renewals) }
@@ -201,12 +209,20 @@ export class PostgresLedger implements Ledger, Copyable {
     }
   }
 
-  /** Asked once a process, at the first call: the database may be away when the process begins. */
+  /**
+   * Asked at the first call, since the database may be away when the process begins; and of the version again now and then, since
+   * agents run for hours and somebody may bring the tables to one that this program does not know.
+   */
   async #open(): Promise<void> {
-    this.#ready ??= this.#prepare().catch((error) => {
-      this.#ready = null
-      throw error
-    })
+    const now = performance.now()
+    if (this.#ready === null || now >= this.#knownUntil) {
+      this.#knownUntil = now + this.#versionMs
+      const asked = this.#ready === null ? this.#prepare() : this.#pool.ask((sql) => checkVersion(sql, this.#pool.where))
+      this.#ready = asked.catch((error) => {
+        this.#ready = null
+        throw error
+      })
+    }
     await this.#ready
   }
 
@@ -217,7 +233,7 @@ export class PostgresLedger implements Ledger, Copyable {
     if (standing === 'strange') {
       throw new Refusal(
         'store_unavailable',
-        `The database at ${where} holds other tables and nothing of Rutter's. It was not touched.`,
+        `The database at ${where} holds other things and nothing of Rutter's. It was not touched.`,
         {
           hint: "Name another database, or make Rutter's tables in this one, in a schema of their own: rutter migrate --store URL.",
         },

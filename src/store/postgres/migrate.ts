@@ -5,15 +5,29 @@ import type { Sql } from './sql.ts'
 /** How a database stands towards this program. */
 export type Standing = 'current' | 'behind' | 'empty' | 'strange'
 
+const OF_PEOPLE = "n.nspname !~ '^(pg_|information_schema$|crdb_internal$)'"
+
 /** What an extension brought is nobody's data: managed databases come with some. */
+const ofExtension = (classid: string, objid: string) => `EXISTS (
+      SELECT 1 FROM pg_catalog.pg_depend AS e
+      WHERE e.classid = ${classid} AND e.objid = ${objid} AND e.deptype = 'e')`
+
+/**
+ * Whatever is in a schema (a function, a sequence, a type, an operator) depends on it and so is listed, and what comes with another
+ * thing, as the type of a table's rows does, depends on that one alone. Tables are asked for by themselves as well: not every server
+ * that speaks like this one keeps such a list.
+ */
 const IN_DATABASE = `
   SELECT n.nspname = 'rutter' AS is_ours, c.relname = 'meta' AND (
       SELECT count(*) FROM pg_catalog.pg_attribute AS a
       WHERE a.attrelid = c.oid AND a.attname IN ('project_id', 'version') AND NOT a.attisdropped) = 2 AS is_meta
   FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^(pg_|information_schema$|crdb_internal$)'
-    AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend AS d
-                    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`
+  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND ${OF_PEOPLE} AND NOT ${ofExtension("'pg_class'::regclass", 'c.oid')}
+  UNION ALL
+  SELECT n.nspname = 'rutter', false
+  FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_namespace AS n ON n.oid = d.refobjid
+  WHERE d.refclassid = 'pg_namespace'::regclass AND d.deptype = 'n' AND d.classid <> 'pg_extension'::regclass
+    AND ${OF_PEOPLE} AND NOT ${ofExtension('d.classid', 'd.objid')}`
 
 const LOOK = `
   SELECT coalesce(bool_or(is_ours), false) AS has_ours, coalesce(bool_or(is_ours AND is_meta), false) AS has_meta,
@@ -60,6 +74,12 @@ export async function migrate(sql: Sql, where: string): Promise<number> {
   return migrations.length - version
 }
 
+/** Refuses tables that were brought to a later version than this program knows. */
+export async function checkVersion(sql: Sql, where: string): Promise<void> {
+  const version = await versionOf(sql, '')
+  if (version > migrations.length) throw tooNew(where, version)
+}
+
 async function versionOf(sql: Sql, locked: '' | ' FOR UPDATE'): Promise<number> {
   return Number((await sql.get(`SELECT version FROM rutter.meta WHERE project_id = '*'${locked}`))?.['version'] ?? 0)
 }
@@ -75,7 +95,7 @@ function tooNew(where: string, version: number): Refusal {
 function anothers(where: string): Refusal {
   return new Refusal(
     'store_unavailable',
-    `The schema "rutter" of the database at ${where} has tables, and no rutter.meta as this Rutter makes it: it is somebody else's. It was not touched.`,
+    `The schema "rutter" of the database at ${where} holds something, and no rutter.meta as this Rutter makes it: it is somebody else's. It was not touched.`,
     { hint: 'Name another database in RUTTER_STORE or --store; Rutter keeps its tables in a schema of that name.' },
   )
 }

@@ -2,7 +2,8 @@ import type { Sql } from './sql.ts'
 
 /*
  * Bound to the role that connects and to nothing that a client can say: whoever has a connection can SET any setting by hand, and
- * cannot become a role that was not given to it. `rutter.projects` is such a setting: it makes less visible and never more.
+ * cannot connect as a role whose password it has not. A role that is a member of others may SET ROLE to them, and changes nothing
+ * here by it. `rutter.projects` is such a setting: it makes less visible and never more.
  *
  * The owner of the tables stands outside, since it could switch all of this off. No standard: a server that lacks it refuses the option.
  */
@@ -16,7 +17,7 @@ const PROJECT_GRANTS = `
   -- Each role sees what it was given itself. No policy lets anybody but the owner write, whatever else was granted.
   ALTER TABLE rutter.project_grants ENABLE ROW LEVEL SECURITY;
   DROP POLICY IF EXISTS rutter_select ON rutter.project_grants;
-  CREATE POLICY rutter_select ON rutter.project_grants FOR SELECT USING (role_name = current_user::text);
+  CREATE POLICY rutter_select ON rutter.project_grants FOR SELECT USING (role_name = session_user::text);
   GRANT SELECT ON rutter.project_grants TO PUBLIC;`
 
 /** Tables whose rows are no project's. */
@@ -24,7 +25,7 @@ const NO_PROJECTS: ReadonlySet<string> = new Set(['meta', 'project_grants'])
 
 // As an array of a query that depends on no row, so that it is asked once for each statement and not for each row.
 const given = (and: string) => `project_id = ANY (ARRAY (
-    SELECT g.project_id FROM rutter.project_grants AS g WHERE g.role_name = current_user::text${and}
+    SELECT g.project_id FROM rutter.project_grants AS g WHERE g.role_name = session_user::text${and}
       AND (coalesce(current_setting('rutter.projects', true), '') = ''
         OR g.project_id = ANY (string_to_array(current_setting('rutter.projects', true), ',')))))`
 const READABLE = given('')

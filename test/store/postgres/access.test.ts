@@ -16,6 +16,7 @@ import { scratchFolder } from '../../support/cli.ts'
 import { decisionOf } from '../../support/memory-makers.ts'
 import { sharedServer, testDatabase } from '../../support/postgres.ts'
 import { agentRole, migrated, newRole } from '../../support/postgres-roles.ts'
+import { startedAgent } from '../../support/trouble.ts'
 
 void sharedServer()
 
@@ -94,6 +95,19 @@ describe('the role that agents use', () => {
     await database.server.sql('UPDATE rutter.meta SET version = 99', database.name)
     expect((await refusalOf(agent(url, 'atlas'))).message).toContain('is of version 99')
   })
+
+  test('is told when they become newer while its program is at work, and goes on when they are as it knows them', async () => {
+    const { url, server, name } = await testDatabase()
+    const { call } = await startedAgent(url, { version_ms: 0 })
+    await server.sql('UPDATE rutter.meta SET version = version + 1', name)
+    for (const _ of [1, 2]) {
+      const refusal = await refusalOf(call('session_increment_completed'))
+      expect(refusal.code).toBe('store_unavailable')
+      expect(refusal.message).toContain(`is of version ${migrations.length + 1}`)
+    }
+    await server.sql('UPDATE rutter.meta SET version = version - 1', name)
+    expect(await call('session_increment_completed')).toMatchObject({ tasks_completed: 1 })
+  })
 })
 
 describe('rutter migrate', () => {
@@ -169,6 +183,19 @@ describe('row-level security', () => {
     const about = "SELECT count(*)::int AS n FROM rutter.memory_events WHERE project_id = 'borealis'"
     expect(await database.server.sql(about, database.name)).toEqual([{ n: 1 }])
     expect(await of.borealis.found('sell')).toEqual([])
+  })
+
+  test('stands where one team’s role is a member of the other’s', async () => {
+    const { atlas, borealis, database } = await twoTeams()
+    await database.server.sql(`GRANT ${borealis.role} TO ${atlas.role}`, database.name)
+    const client = await connected(atlas.url)
+    for (const role of [atlas.role, borealis.role]) {
+      await client.query(`SET ROLE ${role}`)
+      const { rows } = await client.query('SELECT DISTINCT project_id FROM rutter.events')
+      expect(rows, role).toEqual([{ project_id: 'atlas' }])
+      const theirs = "UPDATE rutter.events SET line = line WHERE project_id = 'borealis'"
+      await expect(client.query(theirs)).resolves.toMatchObject({ rowCount: 0 })
+    }
   })
 
   test('stands whatever is tried by hand over a connection of the other team', async () => {

@@ -19,17 +19,38 @@ async function catalogue({ server, name }: Awaited<ReturnType<typeof testDatabas
   return JSON.stringify(things)
 }
 
-const REFUSALS: [what: string, made: string, message: RegExp][] = [
+type Case = [what: string, made: string, message: RegExp]
+
+/** What is no table and no view, made in the schema that stands first in the path. */
+const THINGS: [what: string, made: string][] = [
+  ['function', "CREATE FUNCTION tide() RETURNS int LANGUAGE sql AS 'SELECT 1'"],
+  ['procedure', "CREATE PROCEDURE ebb() LANGUAGE sql AS 'SELECT 1'"],
+  ['sequence', 'CREATE SEQUENCE berths'],
+  ['enum', "CREATE TYPE flag AS ENUM ('red', 'green')"],
+  ['domain', 'CREATE DOMAIN depth AS int CHECK (VALUE > 0)'],
+  ['composite type', 'CREATE TYPE position AS (north float8, east float8)'],
+  ['range type', 'CREATE TYPE watch AS RANGE (subtype = time)'],
+  ['operator', 'CREATE OPERATOR <~> (FUNCTION = int4eq, LEFTARG = int, RIGHTARG = int)'],
+  ['configuration of text search', 'CREATE TEXT SEARCH CONFIGURATION dutch_ships (COPY = simple)'],
+]
+
+/** Not touched by an agent; who brings tables up to date makes Rutter's beside what is there. */
+const STRANGE: Case[] = [
   [
     'other people’s tables',
     'CREATE TABLE customers (id int)',
-    /holds other tables and nothing of Rutter's\. It was not touched/,
+    /holds other things and nothing of Rutter's\. It was not touched/,
   ],
   [
     'other people’s views in a schema',
     'CREATE SCHEMA shop; CREATE VIEW shop.v AS SELECT 1 AS one',
-    /holds other tables.*not touched/,
+    /holds other things.*not touched/,
   ],
+  ...THINGS.map(([what, made]): Case => [`another’s ${what} and no table`, made, /nothing of Rutter's.*not touched/]),
+]
+
+/** Not touched by anybody. */
+const REFUSALS: Case[] = [
   [
     'a schema of our name with somebody else’s tables',
     'CREATE SCHEMA rutter; CREATE TABLE rutter.boats (id int)',
@@ -45,10 +66,17 @@ const REFUSALS: [what: string, made: string, message: RegExp][] = [
     `CREATE SCHEMA rutter; CREATE TABLE rutter.meta (project_id text PRIMARY KEY, version int); INSERT INTO rutter.meta VALUES ('*', 999)`,
     /is of version 999; this Rutter knows versions up to \d+\. Nothing was changed/,
   ],
+  ...THINGS.map(
+    ([what, made]): Case => [
+      `a schema of our name with another’s ${what} and no table`,
+      `CREATE SCHEMA rutter; SET search_path = rutter; ${made}`,
+      /schema "rutter" .*somebody else's.*not touched/,
+    ],
+  ),
 ]
 
 describe('a database', () => {
-  test.each(REFUSALS)('with %s is refused, and is as it was', async (_, made, message) => {
+  test.each([...STRANGE, ...REFUSALS])('with %s is refused, and is as it was', async (_, made, message) => {
     const database = await testDatabase()
     await database.server.sql(made, database.name)
     const before = await catalogue(database)
@@ -64,18 +92,15 @@ describe('a database', () => {
     expect(await catalogue(database)).toBe(before)
   })
 
-  test.each(REFUSALS.slice(2))(
-    'with %s is refused by whoever brings tables up to date, too',
-    async (_, made, message) => {
-      const database = await testDatabase()
-      await database.server.sql(made, database.name)
-      const before = await catalogue(database)
-      const store = new PostgresTeamStore({ url: database.url })
-      expect((await refusalOf(store.migrate({}))).message).toMatch(message)
-      await store.close()
-      expect(await catalogue(database)).toBe(before)
-    },
-  )
+  test.each(REFUSALS)('with %s is refused by whoever brings tables up to date, too', async (_, made, message) => {
+    const database = await testDatabase()
+    await database.server.sql(made, database.name)
+    const before = await catalogue(database)
+    const store = new PostgresTeamStore({ url: database.url })
+    expect((await refusalOf(store.migrate({}))).message).toMatch(message)
+    await store.close()
+    expect(await catalogue(database)).toBe(before)
+  })
 
   test('with what an extension brought is as good as an empty one', async () => {
     const { url, server, name } = await testDatabase()
@@ -84,6 +109,20 @@ describe('a database', () => {
     )
     if (one === undefined) return
     await server.sql(`CREATE EXTENSION ${one['name']}`, name)
+    await startedAgent(url)
+  })
+
+  test('with functions, types and operators of extensions in any schema is as good as an empty one', async () => {
+    const { url, server, name } = await testDatabase()
+    await server.sql('CREATE SCHEMA rutter; CREATE EXTENSION hstore SCHEMA rutter', name)
+    await server.sql('CREATE EXTENSION citext; CREATE SCHEMA shop; CREATE EXTENSION unaccent SCHEMA shop', name)
+    await startedAgent(url)
+  })
+
+  test('with a schema that an administrator made and gave rights in, and nothing in it, is as good as an empty one', async () => {
+    const { url, server, name } = await testDatabase()
+    await server.sql('CREATE SCHEMA rutter; GRANT USAGE ON SCHEMA rutter TO PUBLIC; CREATE SCHEMA shop', name)
+    await server.sql('ALTER DEFAULT PRIVILEGES IN SCHEMA rutter GRANT SELECT ON TABLES TO PUBLIC', name)
     await startedAgent(url)
   })
 
