@@ -17,9 +17,8 @@ import type {
 } from '../../ports/ledger.ts'
 import type { Copyable, LogCopy } from '../../ports/log-copy.ts'
 import type { Processes } from '../../ports/processes.ts'
-import { bringUp, checkAccess, notByThisRole } from './access.ts'
 import { PostgresLogCopy } from './log-copy.ts'
-import { checkVersion, standingOf } from './migrate.ts'
+import { Opening } from './opening.ts'
 import { type Pace, Pool, type PoolOptions } from './pool.ts'
 import { prepareToPurge, purge, SCRUBBED } from './purge.ts'
 import { ReadTransaction, type TransactionParts } from './read-transaction.ts'
@@ -43,8 +42,6 @@ export interface PostgresLedgerOptions extends PoolOptions {
   readonly newId?: () => string
 }
 
-const VERSION_MS = 10_000
-
 /** Events in one page; a step that begins in it is in it whole. */
 const PAGE = 1000
 
@@ -53,24 +50,20 @@ export class PostgresLedger implements Ledger, Copyable {
   readonly project_id: string
   readonly place: string
   readonly #pool: Pool
-  readonly #projects: readonly string[] | undefined
   readonly #own: TransactionParts
   readonly #global: TransactionParts
   readonly #renewals = new Renewals()
   readonly #watches: Watches
   readonly #calls = new Set<Promise<unknown>>()
-  readonly #versionMs: number
-  #ready: Promise<void> | null = null
-  /** Until when what is known of the tables' version holds, by `performance.now()`. */
-  #knownUntil = 0
+  readonly #opening: Opening
 
   constructor(options: PostgresLedgerOptions) {
     const { project_id, place, processes, lease_ttl_ms, newId = () => v7() } = options
     this.project_id = project_id
     this.place = place
     this.#pool = new Pool(options)
-    this.#projects = options.projects
-    this.#versionMs = options.version_ms ?? VERSION_MS
+    const visitor = { where: this.#pool.where, project_id, projects: options.projects }
+    this.#opening = new Opening(this.#pool, visitor, options.version_ms)
     const slots = { processes, ttlMs: lease_ttl_ms, renewals: this.#renewals }
     this.#own = { project_id, place, slots, recalled: new RecalledSessions(this.#renewals), newId }
     this.#global = { ...this.#own, project_id: GLOBAL_PROJECT, recalled: new RecalledSessions(this.#renewals) }
@@ -200,56 +193,12 @@ export class PostgresLedger implements Ledger, Copyable {
 
   /** One call from outside, which `close` waits for. */
   async #call<T>(work: () => Promise<T>): Promise<T> {
-    const call = this.#open().then(work)
+    const call = this.#opening.done().then(work)
     this.#calls.add(call)
     try {
       return await call
     } finally {
       this.#calls.delete(call)
     }
-  }
-
-  /**
-   * Asked at the first call, since the database may be away when the process begins; and of the version again now and then, since
-   * agents run for hours and somebody may bring the tables to one that this program does not know.
-   */
-  async #open(): Promise<void> {
-    const now = performance.now()
-    if (this.#ready === null || now >= this.#knownUntil) {
-      this.#knownUntil = now + this.#versionMs
-      const asked = this.#ready === null ? this.#prepare() : this.#pool.ask((sql) => checkVersion(sql, this.#pool.where))
-      this.#ready = asked.catch((error) => {
-        this.#ready = null
-        throw error
-      })
-    }
-    await this.#ready
-  }
-
-  async #prepare(): Promise<void> {
-    const { where } = this.#pool
-    const visitor = { where, project_id: this.project_id, projects: this.#projects }
-    const standing = await this.#pool.ask((sql) => standingOf(sql, where))
-    if (standing === 'strange') {
-      throw new Refusal(
-        'store_unavailable',
-        `The database at ${where} holds other things and nothing of Rutter's. It was not touched.`,
-        {
-          hint: "Name another database, or make Rutter's tables in this one, in a schema of their own: rutter migrate --store URL.",
-        },
-      )
-    }
-    if (standing !== 'current') {
-      await this.#migrate().catch((error) => {
-        throw notByThisRole(error, standing, where)
-      })
-    }
-    await this.#pool.ask((sql) => checkAccess(sql, visitor))
-  }
-
-  /** Makes the tables, or brings them up to this program's version. */
-  async #migrate(): Promise<void> {
-    const attempt = async (sql: Sql) => ({ result: await bringUp(sql, this.#pool.where), happened: null })
-    await this.#pool.write(attempt, { pace: 'long' })
   }
 }
