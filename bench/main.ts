@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import type { Bench } from './harness.ts'
 import { isMet, print } from './harness.ts'
 import { newFolder } from './place.ts'
+import { watchStolen } from './stolen.ts'
 
 const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   profile: () => import('./profile.ts'),
@@ -44,10 +45,15 @@ for (const name of names) {
   const { bench } = await load()
   const folder = newFolder(name)
   if (!values.json) console.log(`\n${name}: ${bench.title}`)
+  const stolen = watchStolen()
   try {
-    const result = await bench.run(folder, (what) => {
+    const measured = await bench.run(folder, (what) => {
       if (process.stderr.isTTY) process.stderr.write(`  ... ${what}\n`)
     })
+    const share = stolen()
+    const ofOthers =
+      share === null ? [] : [`${Math.round(share * 100)} % of the processors' time went to other machines on this host`]
+    const result = { ...measured, notes: [...(measured.notes ?? []), ...ofOthers] }
     if (!values.json) print(result)
     const comparisons = result.comparisons.map((one) => ({ ...one, met: one.aim === null ? null : isMet(one) }))
     results.push({ name, ...result, comparisons })
