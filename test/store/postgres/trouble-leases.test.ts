@@ -8,23 +8,25 @@ import { addsLines, agentOn, IMPATIENT, ledgerOn, preparedDatabase } from '../..
 void sharedServer()
 
 const TTL_MS = 600
+/** Where a lease must not run out while it is renewed: a machine that others use stands still for a second now and then. */
+const LONG_TTL_MS = 3000
 const HOUR_MS = 3_600_000
 
 /** Agents on machines that cannot see each other's processes, each with a clock of its own. */
-async function machines() {
+async function machines(lease_ttl_ms = TTL_MS) {
   const database = await preparedDatabase()
   const open = (name: string, { offset = 0, url = database.url, slot = 'default' } = {}) => {
     const processes = testMachine().process({ host: name, boot_id: name, pid_space: name })
     const unseen = { self: () => processes.self(), liveness: () => 'unknown' as const }
     const clock = testClock(new Date(Date.parse('2026-11-21T22:00:00.000Z') + offset).toISOString())
-    const ledger = ledgerOn(url, { ...IMPATIENT, processes: unseen, lease_ttl_ms: TTL_MS, place: name })
+    const ledger = ledgerOn(url, { ...IMPATIENT, processes: unseen, lease_ttl_ms, place: name })
     return { ...agentOn(ledger, slot, clock), clock }
   }
   return { ...database, open }
 }
 
 test('a slot is held by the clock of the database, whatever the clocks of its clients say', async () => {
-  const { open } = await machines()
+  const { open } = await machines(LONG_TTL_MS)
   const [early, late] = [open('early', { offset: -HOUR_MS }), open('late', { offset: HOUR_MS })]
   await early.call('session_initialize', { session_type: 'manual' })
   // For the other one it is two hours later: by that clock it would be long over.
@@ -37,12 +39,12 @@ test('a slot is held by the clock of the database, whatever the clocks of its cl
 })
 
 test('a lease that nobody renews is over by the clock of the database, and one that is renewed is not', async () => {
-  const { open } = await machines()
+  const { open } = await machines(LONG_TTL_MS)
   const [early, late, other] = [open('early', { offset: HOUR_MS }), open('late'), open('keeps', { slot: 'kept' })]
   await early.call('session_initialize', { session_type: 'manual' })
   await other.call('session_initialize', { session_type: 'manual' })
   for (let i = 0; i < 4; i++) {
-    await sleep(TTL_MS / 3)
+    await sleep(LONG_TTL_MS / 3)
     await other.ledger.renewLeases()
   }
   const taken = await late.call('session_initialize', { session_type: 'manual' })
@@ -52,11 +54,11 @@ test('a lease that nobody renews is over by the clock of the database, and one t
 })
 
 test('calls alone keep a slot', async () => {
-  const { open } = await machines()
+  const { open } = await machines(LONG_TTL_MS)
   const [busy, other] = [open('busy'), open('other')]
   await busy.call('session_initialize', { session_type: 'manual' })
   for (let i = 0; i < 6; i++) {
-    await sleep(TTL_MS / 4)
+    await sleep(LONG_TTL_MS / 4)
     await busy.call('session_increment_completed')
   }
   expect((await refusalOf(other.call('session_initialize', { session_type: 'manual' }))).code).toBe('session_locked')

@@ -92,8 +92,8 @@ test('a server that is killed under load and started again has every answered ca
 test('connections that an administrator ends at random cost no call', async () => {
   const { server, url, project_id, lines } = await preparedDatabase()
   const end = atWork(url, project_id, { here: 3, elsewhere: 1 })
-  let ended = 0
-  for (const until = performance.now() + 2500; performance.now() < until; await sleep(15)) {
+  // By their number and not by time: a busy machine ends fewer in the same time.
+  for (let ended = 0; ended < 30; await sleep(15)) {
     const rows = await server.sql(
       `SELECT count(pg_terminate_backend(pid)) AS n FROM (
          SELECT pid FROM pg_stat_activity WHERE application_name = 'rutter' ORDER BY random() LIMIT 1) AS one`,
@@ -101,7 +101,6 @@ test('connections that an administrator ends at random cost no call', async () =
     ended += Number(rows[0]?.['n'])
   }
   const calls = await end()
-  expect(ended).toBeGreaterThan(20)
   check(calls, await lines())
   expect(calls.flatMap(({ refused }) => refused)).toEqual([])
 })
