@@ -44,8 +44,7 @@ async function look(sql: Sql, where: string): Promise<{ standing: Standing; hasS
   const found = await sql.get(LOOK)
   const [hasSchema, hasMeta] = [found?.['has_schema'] === true, found?.['has_meta'] === true]
   if (hasMeta) {
-    const version = await versionOf(sql, '')
-    if (version > migrations.length) throw tooNew(where, version)
+    const version = await knownVersion(sql, where)
     return { standing: version === migrations.length ? 'current' : 'behind', hasSchema, hasMeta }
   }
   if (found?.['has_ours'] === true) throw anothers(where)
@@ -66,22 +65,19 @@ export async function migrate(sql: Sql, where: string): Promise<number> {
     await sql.all('CREATE TABLE IF NOT EXISTS rutter.meta (project_id text PRIMARY KEY, version integer NOT NULL)')
     await sql.all("INSERT INTO rutter.meta (project_id, version) VALUES ('*', 0) ON CONFLICT DO NOTHING")
   }
-  const version = await versionOf(sql, ' FOR UPDATE')
-  if (version > migrations.length) throw tooNew(where, version)
+  const version = await knownVersion(sql, where, ' FOR UPDATE')
   for (const step of migrations.slice(version)) await sql.all(step)
   if (version < migrations.length)
     await sql.run("UPDATE rutter.meta SET version = $1 WHERE project_id = '*'", [migrations.length])
   return migrations.length - version
 }
 
-/** Refuses tables that were brought to a later version than this program knows. */
-export async function checkVersion(sql: Sql, where: string): Promise<void> {
-  const version = await versionOf(sql, '')
+/** The version of the tables. Refuses them where they were brought to a later one than this program knows. */
+export async function knownVersion(sql: Sql, where: string, locked: '' | ' FOR UPDATE' = ''): Promise<number> {
+  const row = await sql.get(`SELECT version FROM rutter.meta WHERE project_id = '*'${locked}`)
+  const version = Number(row?.['version'] ?? 0)
   if (version > migrations.length) throw tooNew(where, version)
-}
-
-async function versionOf(sql: Sql, locked: '' | ' FOR UPDATE'): Promise<number> {
-  return Number((await sql.get(`SELECT version FROM rutter.meta WHERE project_id = '*'${locked}`))?.['version'] ?? 0)
+  return version
 }
 
 function tooNew(where: string, version: number): Refusal {

@@ -1,6 +1,6 @@
 import { Refusal } from '../../domain/refusal.ts'
 import { bringUp, checkAccess, notByThisRole, type Visitor } from './access.ts'
-import { checkVersion, standingOf } from './migrate.ts'
+import { knownVersion, standingOf } from './migrate.ts'
 import type { Pool } from './pool.ts'
 import type { Sql } from './sql.ts'
 
@@ -39,7 +39,7 @@ export class Opening {
   }
 
   async #again(): Promise<void> {
-    await this.#pool.ask((sql) => checkVersion(sql, this.#visitor.where))
+    await this.#pool.ask((sql) => knownVersion(sql, this.#visitor.where))
   }
 
   async #first(): Promise<void> {
