@@ -3,7 +3,7 @@ import { Refusal } from '../../domain/refusal.ts'
 import { sessionStream } from '../../domain/session/projection.ts'
 import { hasEnded, type SessionState } from '../../domain/session/state.ts'
 import type { LedgerWriter } from '../../ports/ledger.ts'
-import type { Context } from '../context.ts'
+import type { Connection, Context } from '../context.ts'
 import { type Grants, holdSlot } from '../lock.ts'
 import { existing } from '../resolve.ts'
 
@@ -42,7 +42,11 @@ export async function originOf(
 
 /** A run of somebody else that was interrupted is no news to whoever saves something about it. */
 function isOwn({ connection }: Context, sessionId: string): boolean {
-  return (connection.session_id ?? connection.runs_as) === sessionId || connection.tokens.has(sessionId)
+  return ownSession(connection) === sessionId || connection.tokens.has(sessionId)
+}
+
+function ownSession({ session_id, runs_as }: Connection): string | null {
+  return session_id ?? runs_as
 }
 
 function lostNote({ session_id, slot }: SessionState): string {
@@ -55,8 +59,8 @@ async function sessionOf(
   named: string | null,
 ): Promise<SessionState | undefined> {
   if (named !== null) return await existing(book, named)
-  const { session_id, runs_as, slot } = context.connection
-  const own = session_id ?? runs_as
+  const { slot } = context.connection
+  const own = ownSession(context.connection)
   if (own !== null) return await book.session(own)
   // A client that connects anew goes on with the orphan that it left; a stranger's run is none of its business.
   const status = await book.lease(slot)
