@@ -19,6 +19,8 @@ const ROUNDS = 100
 const CALLS = 100
 /** Bytes of a usual line, and of a session's state with the longest lists. */
 const [LINE, STATE] = [300, 2600]
+/** Calls between two that bring a session's rows up to its events. */
+const BEHIND = 16
 const CONNECTIONS = 8
 const PROCESSES = 2
 /** Short rounds, and many: what else this machine does then meets both sides alike. */
@@ -76,20 +78,21 @@ async function oneCall(folder: string, server: TestServer, say: (what: string) =
 }
 
 /**
- * What a call of a busy session that takes up a task writes, as a hand would write it: its event, the stream's end, what is known of the
- * task, and with every sixteenth call the session's state.
+ * What a call of a busy session that takes up a task writes, as a hand would write it: its event, the stream's end, and with every
+ * sixteenth call the session's state and what is known of the tasks since.
  */
 const PGBENCH = `
-\\set nth random(1, 16)
+\\set n :n + 1
+\\set nth :n % ${BEHIND}
 BEGIN;
 UPDATE plain_streams SET seq = seq + 1, hash = repeat('0', 64) WHERE project_id = 'p' AND id = 's' || :client_id;
 INSERT INTO plain_events (project_id, id, seq, line)
   SELECT 'p', 's' || :client_id, seq, repeat('x', ${LINE}) FROM plain_streams WHERE project_id = 'p' AND id = 's' || :client_id;
-INSERT INTO plain_reports (project_id, id, task_id, status, updated_at)
-  SELECT 'p', 's' || :client_id, 'task-' || seq, 1, '2026-01-01T00:00:00.000Z'
-  FROM plain_streams WHERE project_id = 'p' AND id = 's' || :client_id;
-\\if :nth = 1
+\\if :nth = 0
 UPDATE plain_sessions SET state = repeat('x', ${STATE}) WHERE project_id = 'p' AND id = 's' || :client_id;
+INSERT INTO plain_reports (project_id, id, task_id, status, updated_at)
+  SELECT 'p', 's' || :client_id, 'task-' || task, 1, '2026-01-01T00:00:00.000Z'
+  FROM plain_streams, generate_series(seq - ${BEHIND} + 1, seq) AS task WHERE project_id = 'p' AND id = 's' || :client_id;
 \\endif
 COMMIT;
 `
@@ -119,7 +122,21 @@ async function manyCalls(folder: string, server: TestServer, say: (what: string)
   const root = join(folder, 'many')
   mkdirSync(root)
   const floor = async () => {
-    const args = ['-n', '-M', 'prepared', '-c', String(CONNECTIONS), '-j', '2', '-T', String(SECONDS), '-f', script]
+    const args = [
+      '-n',
+      '-D',
+      'n=0',
+      '-M',
+      'prepared',
+      '-c',
+      String(CONNECTIONS),
+      '-j',
+      '2',
+      '-T',
+      String(SECONDS),
+      '-f',
+      script,
+    ]
     const where = ['-h', server.socketDir, '-p', String(server.port), '-U', 'admin', 'plain']
     const { stdout } = await promisify(execFile)(pgbench, [...args, ...where])
     return [Number(/tps = ([\d.]+)/.exec(stdout)?.[1])]

@@ -54,6 +54,15 @@ export function project(
   return { state: until > state.last_at ? { ...state, last_at: until } : state, changes }
 }
 
+/** What some events of a session say of tasks, wherever they stand in it. */
+export function reportsOf(sessionId: string, events: readonly SessionEvent[]): TaskReport[] {
+  return reportsIn(events.flatMap((event) => rowsOf(event, sessionId)))
+}
+
+export function reportsIn(changes: readonly Change[]): TaskReport[] {
+  return changes.flatMap((change) => (change.table === 'task_reports' ? [change.report] : []))
+}
+
 function rowsOf(event: SessionEvent, sessionId: string): Change[] {
   const { at } = event
   switch (event.type) {

@@ -2,7 +2,6 @@ import type { End } from '../../domain/copies.ts'
 import type { StreamRef } from '../../domain/event.ts'
 import { isSessionEvent, type SessionEvent } from '../../domain/session/events.ts'
 import { project } from '../../domain/session/projection.ts'
-import type { SessionState } from '../../domain/session/state.ts'
 import { byStream, toldIn } from '../../domain/stream.ts'
 import { pieces } from '../../log/copying.ts'
 import { lineHash } from '../../log/line.ts'
@@ -12,6 +11,7 @@ import { MemoryProjection } from './memory-projection.ts'
 import { type NewSession, putNew } from './new-rows.ts'
 import type { TransactionParts } from './read-transaction.ts'
 import { Rows } from './rows.ts'
+import type { Standing } from './session-snapshot.ts'
 import { Slots } from './slots.ts'
 import { Overtaken, restored, type Sql } from './sql.ts'
 import { forked, forkOf, NEVER_WRITTEN, type StreamHead, Streams } from './streams.ts'
@@ -144,18 +144,18 @@ const LINES_AT = `
 /** What the database has of a stream that lines are to follow. */
 interface Found {
   readonly head: StreamHead
-  readonly session: SessionState | undefined
+  readonly standing: Standing | undefined
 }
 
-const NOTHING_YET: Found = { head: NEVER_WRITTEN, session: undefined }
+const NOTHING_YET: Found = { head: NEVER_WRITTEN, standing: undefined }
 
 /** Looks, and lets nobody else add to what it finds. */
 function finder(sql: Sql, projectId: string): (piece: Piece) => Promise<Found> {
   const [streams, rows] = [new Streams(sql, projectId), new Rows(sql, projectId)]
   return async ({ stream, after }) => {
     const isGoingOn = stream.kind === 'session' && after.seq > 0
-    const [head, session] = await Promise.all([streams.lock(stream), isGoingOn ? rows.session(stream.id) : undefined])
-    return { head, session }
+    const [head, standing] = await Promise.all([streams.lock(stream), isGoingOn ? rows.standing(stream.id) : undefined])
+    return { head, standing }
   }
 }
 
@@ -174,14 +174,14 @@ async function takeIn(
   const sent: Promise<unknown>[] = []
   const learned: { stream: StreamRef; events: Parameters<MemoryProjection['take']>[1] }[] = []
   const begun: NewSession[] = []
-  for (const { nth, head, session } of found) {
+  for (const { nth, head, standing } of found) {
     const piece = given[nth]
     if (piece === undefined) continue
     const { stream, after, end } = piece
     if (head.hash === end.hash) outcomes[nth] = 'taken'
     if (head.hash !== after.hash) continue
     outcomes[nth] = 'taken'
-    const said = projected(piece, session)
+    const said = projected(piece, standing)
     if (said.learned.length > 0) learned.push({ stream, events: said.learned })
     sent.push(append(sql, projectId, piece))
     if (said.session === undefined) continue
@@ -198,14 +198,14 @@ async function takeIn(
 }
 
 /** What the rows must have of a piece, behind what they have of the stream already. */
-function projected({ stream, lines }: Piece, before: SessionState | undefined) {
+function projected({ stream, lines }: Piece, before: Standing | undefined) {
   const events = lines.filter(({ understood }) => understood).map(({ event }) => event)
   const { own: asWritten, learned } = toldIn(stream, events)
   const own = asWritten.map((event) => ofStream(event, stream))
   if (own.length === 0 && before === undefined) return { session: undefined, changes: [], learned }
-  const { state, changes } = project(before, own, events.at(-1)?.at)
+  const { state, changes } = project(before?.session, own, events.at(-1)?.at)
   // A record whose first line is of a newer version is still the record of the session that its stream is named after.
-  return { session: { ...state, session_id: stream.id }, changes, learned }
+  return { session: { ...state, session_id: stream.id }, changes: [...(before?.pending ?? []), ...changes], learned }
 }
 
 /** The highest token of each slot that some lines tell of. */

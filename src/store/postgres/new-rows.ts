@@ -1,4 +1,4 @@
-import type { Change } from '../../domain/session/projection.ts'
+import { type Change, reportsIn } from '../../domain/session/projection.ts'
 import { hasEnded, type SessionState } from '../../domain/session/state.ts'
 import { docsIn } from './rows.ts'
 import { SearchIndex } from './search-index.ts'
@@ -21,7 +21,7 @@ export interface NewSession {
 export async function putNew(sql: Sql, projectId: string, sessions: readonly NewSession[]): Promise<void> {
   if (sessions.length === 0) return
   const states = sessions.map(({ session }) => session)
-  const reports = sessions.flatMap(({ changes }) => mergedReports(changes))
+  const reports = sessions.flatMap(({ changes }) => mergedReports(reportsIn(changes)))
   const running = sessions.filter(({ session }) => !hasEnded(session))
   const requests = running.map(({ session, changes }) => ({ of: session.session_id, ids: requestsIn(changes) }))
   await Promise.all([

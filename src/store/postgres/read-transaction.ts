@@ -8,6 +8,7 @@ import { Rows } from './rows.ts'
 import { Slots, type SlotsOn } from './slots.ts'
 import type { Sql } from './sql.ts'
 import { Streams } from './streams.ts'
+import { Tasks } from './tasks.ts'
 
 /** What every transaction on one book needs. */
 export interface TransactionParts {
@@ -27,6 +28,7 @@ export class ReadTransaction implements LedgerReader {
   protected readonly rows: Rows
   protected readonly streams: Streams
   protected readonly slots: Slots
+  readonly #tasks: Tasks
   /** A verdict holds for the transaction: it must not change between the check and the write. */
   protected readonly judged = new Map<string, LeaseStatus | undefined>()
 
@@ -38,6 +40,7 @@ export class ReadTransaction implements LedgerReader {
     this.sql = sql
     this.parts = parts
     this.rows = new Rows(sql, parts.project_id)
+    this.#tasks = new Tasks(sql, parts.project_id)
     this.streams = new Streams(sql, parts.project_id)
     this.slots = new Slots(sql, parts.project_id, parts.slots)
     this.memory = new PostgresMemory(sql, parts.project_id, beforeMemory)
@@ -73,18 +76,18 @@ export class ReadTransaction implements LedgerReader {
   }
 
   async task(taskId: string) {
-    return await this.rows.task(taskId)
+    return await this.#tasks.task(taskId)
   }
 
   async tasks(filter: { status?: TaskStatus | undefined; limit: number }) {
-    return await this.rows.tasks(filter)
+    return await this.#tasks.tasks(filter)
   }
 
   async taskIds() {
-    return await this.rows.taskIds()
+    return await this.#tasks.taskIds()
   }
 
   async taskSync(sessionId: string) {
-    return await this.rows.taskSync(sessionId)
+    return await this.#tasks.taskSync(sessionId)
   }
 }

@@ -1,11 +1,9 @@
 import type { SearchDoc } from '../../domain/memory/search-doc.ts'
-import type { Change, TaskReport } from '../../domain/session/projection.ts'
+import { type Change, reportsIn, type TaskReport } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
-import { type TaskSync, UNMATCHED_LISTED } from '../../domain/session/statistics.ts'
-import { mergeTask, TASK_STATUSES, type Task, type TaskStatus } from '../../domain/task.ts'
 import type { Heartbeat, SessionFilter } from '../../ports/ledger.ts'
 import { SearchIndex } from './search-index.ts'
-import { STATE, stateOf } from './session-snapshot.ts'
+import { STATE, type Standing, standingOf, stateOf } from './session-snapshot.ts'
 import { type Row, restored, type Sql, type Value } from './sql.ts'
 import { mergedReports, putReports, reportColumns, reportParameters } from './task-reports.ts'
 import { putTurnRequests, turnIsCounted } from './turn-requests.ts'
@@ -23,11 +21,15 @@ export class Rows {
   }
 
   async session(id: string): Promise<SessionState | undefined> {
+    return (await this.standing(id))?.session
+  }
+
+  async standing(id: string): Promise<Standing | undefined> {
     const row = await this.#sql.get(
       `SELECT ${STATE} FROM rutter.sessions AS s WHERE project_id = $1 AND session_id = $2`,
       [this.#project, id],
     )
-    return row === undefined ? undefined : stateOf(row)
+    return row === undefined ? undefined : standingOf(row)
   }
 
   async slotOf(sessionId: string): Promise<string | undefined> {
@@ -67,11 +69,14 @@ export class Rows {
     return row === undefined ? undefined : stateOf(row)
   }
 
-  /** Keeps a session as it is after its event with the number `asOf`, and what changed beside it. */
+  /**
+   * Keeps a session as it is after its event with the number `asOf`, and what changed beside it since the event that its rows were of:
+   * also what was pending.
+   */
   async put(state: SessionState, asOf: number, changes: readonly Change[]): Promise<void> {
     await Promise.all([
       this.#search.putAll(docsIn(this.#project, changes)),
-      this.#putTaskReports(mergedReports(changes)),
+      this.#putTaskReports(mergedReports(reportsIn(changes))),
       putTurnRequests(this.#sql, this.#project, state, changes),
       this.#putState(state, asOf),
     ])
@@ -121,63 +126,6 @@ export class Rows {
     return await turnIsCounted(this.#sql, this.#project, sessionId, requestId)
   }
 
-  async task(taskId: string): Promise<Task | undefined> {
-    const rows = await this.#sql.all('SELECT * FROM rutter.task_reports WHERE project_id = $1 AND task_id = $2', [
-      this.#project,
-      taskId,
-    ])
-    return rows.map(taskOf).reduce<Task | undefined>(mergeTask, undefined)
-  }
-
-  async tasks(filter: { status?: TaskStatus | undefined; limit: number }): Promise<{ tasks: Task[]; total: number }> {
-    const merged = `SELECT task_id, max(status) AS status FROM rutter.task_reports WHERE project_id = $1 GROUP BY task_id`
-    const status = filter.status === undefined ? null : TASK_STATUSES.indexOf(filter.status)
-    const wanted = `FROM (${merged}) AS merged WHERE $2::smallint IS NULL OR status = $2`
-    const [total, rows] = await Promise.all([
-      this.#sql.get(`SELECT count(*) AS total ${wanted}`, [this.#project, status]),
-      this.#sql.all(
-        `SELECT r.* FROM (
-           SELECT task_id, status ${wanted}
-           ORDER BY CASE status WHEN 1 THEN 0 WHEN 0 THEN 1 ELSE 2 END, task_id LIMIT $3
-         ) AS page JOIN rutter.task_reports AS r ON r.project_id = $1 AND r.task_id = page.task_id
-         ORDER BY CASE page.status WHEN 1 THEN 0 WHEN 0 THEN 1 ELSE 2 END, page.task_id`,
-        [this.#project, status, filter.limit],
-      ),
-    ])
-    const tasks = new Map<string, Task>()
-    for (const task of rows.map(taskOf)) tasks.set(task.task_id, mergeTask(tasks.get(task.task_id), task))
-    return { tasks: [...tasks.values()], total: Number(total?.['total'] ?? 0) }
-  }
-
-  async taskIds(): Promise<string[]> {
-    const rows = await this.#sql.all(
-      'SELECT DISTINCT task_id FROM rutter.task_reports WHERE project_id = $1 ORDER BY task_id',
-      [this.#project],
-    )
-    return rows.map((row) => restored(row['task_id']))
-  }
-
-  async taskSync(sessionId: string): Promise<TaskSync> {
-    const of = [this.#project, sessionId]
-    const [counts, unmatched] = await Promise.all([
-      this.#sql.get(
-        `SELECT count(*) FILTER (WHERE marked_done) AS marked, count(*) FILTER (WHERE completed <> marked_done) AS unmatched
-         FROM rutter.task_reports WHERE project_id = $1 AND session_id = $2`,
-        of,
-      ),
-      this.#sql.all(
-        `SELECT task_id FROM rutter.task_reports WHERE project_id = $1 AND session_id = $2 AND completed <> marked_done
-         ORDER BY task_id LIMIT $3`,
-        [...of, UNMATCHED_LISTED],
-      ),
-    ])
-    return {
-      tasks_marked_done: Number(counts?.['marked'] ?? 0),
-      unmatched_count: Number(counts?.['unmatched'] ?? 0),
-      unmatched_task_ids: unmatched.map((row) => restored(row['task_id'])),
-    }
-  }
-
   async heartbeat(sessionId: string): Promise<Heartbeat | undefined> {
     const row = await this.#sql.get(
       'SELECT at, status, next_action, process_id FROM rutter.heartbeats WHERE project_id = $1 AND session_id = $2',
@@ -212,16 +160,6 @@ export function beatOf(row: Row): Heartbeat {
     status: restored(row['status']),
     next_action: maybe(row['next_action']),
     process_id: maybe(row['process_id']),
-  }
-}
-
-function taskOf(row: Row): Task {
-  return {
-    task_id: restored(row['task_id']),
-    title: maybe(row['title']),
-    status: TASK_STATUSES[Number(row['status'])] ?? 'todo',
-    session_id: restored(row['session_id']),
-    updated_at: String(row['updated_at']),
   }
 }
 

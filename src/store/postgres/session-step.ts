@@ -2,7 +2,7 @@ import type { TaskReport } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
 import type { Heartbeat } from '../../ports/ledger.ts'
 import { beatOf } from './rows.ts'
-import { STATE, stateOf } from './session-snapshot.ts'
+import { STATE, type Standing, standingOf } from './session-snapshot.ts'
 import { LEASE } from './slots.ts'
 import { Overtaken, type Row, type Sql, type Value } from './sql.ts'
 import { headIn, MOVE_HEAD, NEVER_WRITTEN, type SeenHead, type StreamHead } from './streams.ts'
@@ -25,9 +25,7 @@ const BEFORE = `
 /** What is known of a session at one moment. */
 export interface SessionBefore {
   readonly head: SeenHead
-  readonly session: SessionState | undefined
-  /** The event that the kept state is of. */
-  readonly as_of: number
+  readonly standing: Standing | undefined
   readonly beat: Heartbeat | undefined
   /** With the columns of its slot. */
   readonly row: Row
@@ -37,11 +35,15 @@ export async function sessionBefore(sql: Sql, projectId: string, id: string): Pr
   const row = (await sql.get(BEFORE, [projectId, id])) ?? {}
   return {
     head: row['seq'] === null ? NEVER_WRITTEN : headIn(row),
-    session: row['state'] === null ? undefined : stateOf(row),
-    as_of: Number(row['as_of'] ?? 0),
+    standing: row['state'] === null ? undefined : standingOf(row),
     beat: row['at'] === null ? undefined : beatOf(row),
     row,
   }
+}
+
+export interface Snapshot {
+  readonly session: SessionState
+  readonly reports: readonly TaskReport[]
 }
 
 export interface SessionStep {
@@ -49,9 +51,8 @@ export interface SessionStep {
   readonly after: StreamHead
   readonly lines: readonly string[]
   readonly session_id: string
-  /** The state to be kept, where the one that is kept is not to stay. */
-  readonly snapshot: SessionState | null
-  readonly reports: readonly TaskReport[]
+  /** What the rows of the session are to be, where they are not to stay as they are. */
+  readonly snapshot: Snapshot | null
   readonly request_ids: readonly string[]
 }
 
@@ -72,11 +73,11 @@ interface Shape {
 /** One of a thing is the rule, and spares the making and reading of an array. */
 type Count = 'none' | 'one' | 'many'
 
-function shapeOf({ lines, snapshot, reports, request_ids }: SessionStep): Shape {
+function shapeOf({ lines, snapshot, request_ids }: SessionStep): Shape {
   return {
     lines: countOf(lines),
     hasSnapshot: snapshot !== null,
-    reports: countOf(reports),
+    reports: countOf(snapshot?.reports ?? []),
     requests: countOf(request_ids),
   }
 }
@@ -124,15 +125,16 @@ function statementOf({ lines, hasSnapshot, reports, requests }: Shape): string {
 }
 
 function valuesOf(projectId: string, step: SessionStep): Value[] {
-  const { before, after, lines, session_id, snapshot, reports, request_ids } = step
+  const { before, after, lines, session_id, snapshot, request_ids } = step
+  const { session, reports = [] } = snapshot ?? {}
   const [line = ''] = lines
   const [report] = reports
   const [requestId = ''] = request_ids
   const values: Value[] = [projectId, 'session', session_id, after.seq, after.hash]
   values.push(lines.length === 1 ? line : lines, before.seq, before.hash, before.fence)
-  if (snapshot !== null) {
-    const { slot, token, status, start_time } = snapshot
-    values.push(slot, token, status, start_time, JSON.stringify(snapshot))
+  if (session !== undefined) {
+    const { slot, token, status, start_time } = session
+    values.push(slot, token, status, start_time, JSON.stringify(session))
   }
   if (report !== undefined) values.push(...(reports.length === 1 ? reportValues(report) : reportColumns(reports)))
   if (request_ids.length > 0) values.push(request_ids.length === 1 ? requestId : request_ids)

@@ -1,4 +1,4 @@
-import { type Change, mergeReport, type TaskReport } from '../../domain/session/projection.ts'
+import { mergeReport, type TaskReport } from '../../domain/session/projection.ts'
 import { TASK_STATUSES } from '../../domain/task.ts'
 import type { Scalar } from './sql.ts'
 
@@ -36,12 +36,8 @@ export function reportColumns(reports: readonly TaskReport[]): Scalar[][] {
 }
 
 /** Of several reports on a task one that says what they say together. */
-export function mergedReports(changes: readonly Change[]): TaskReport[] {
+export function mergedReports(said: readonly TaskReport[]): TaskReport[] {
   const reports = new Map<string, TaskReport>()
-  for (const change of changes) {
-    if (change.table !== 'task_reports') continue
-    const { report } = change
-    reports.set(report.task_id, mergeReport(reports.get(report.task_id), report))
-  }
+  for (const report of said) reports.set(report.task_id, mergeReport(reports.get(report.task_id), report))
   return [...reports.values()]
 }

@@ -13,12 +13,13 @@ export interface TouchedStream {
   readonly recalled: Recalled | null
   after: StreamHead
   session: SessionState | undefined
-  /** The session as it stood before, and the event that its kept state is of. */
+  /** The session as it stood before, and the event that its rows are of. */
   readonly stood: SessionState | undefined
   asOf: number
   /** Time of the last event; empty where none is known. */
   lastAt: string
   readonly lines: string[]
+  /** With what was pending before. */
   readonly changes: Change[]
   readonly learned: MemoryEvent[]
 }

@@ -1,7 +1,7 @@
 import type { Actor, NewEvent, StreamRef } from '../../domain/event.ts'
 import type { Lease } from '../../domain/lease.ts'
 import { memoryStream } from '../../domain/memory/projection.ts'
-import { project, sessionStream } from '../../domain/session/projection.ts'
+import { project, reportsIn, sessionStream } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
 import { streamKey, toldIn } from '../../domain/stream.ts'
 import { encodeStep } from '../../log/record.ts'
@@ -11,7 +11,7 @@ import type { MemoryLocks } from './memory-locks.ts'
 import { MemoryProjection } from './memory-projection.ts'
 import { ReadTransaction, type TransactionParts } from './read-transaction.ts'
 import { type Recalled, Recollection } from './recalled.ts'
-import { isDue } from './session-snapshot.ts'
+import { isDue, stillPending } from './session-snapshot.ts'
 import { sessionBefore, writeStep } from './session-step.ts'
 import type { Sql } from './sql.ts'
 import { mergedReports } from './task-reports.ts'
@@ -136,12 +136,15 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   /** Remembers what was written, once it is committed. */
   async remember(): Promise<void> {
     this.slots.noteRenewals()
-    for (const { stream, before, recalled, after, session, asOf } of await Promise.all(this.#touched.values())) {
+    for (const { stream, before, recalled, after, session, asOf, changes } of await Promise.all(
+      this.#touched.values(),
+    )) {
       if (stream.kind !== 'session' || session === undefined) continue
       const head = { ...after, fence: before.fence + (this.#disturbed.includes(stream.id) ? 1 : 0) }
       const [lease, beat] = [this.judged.get(session.slot), this.#beats.get(stream.id)]
       const held_since = this.slots.heldSince(session.slot) ?? recalled?.held_since ?? Number.NEGATIVE_INFINITY
-      this.parts.recalled.keep(stream.id, { head, session, as_of: asOf, beat, lease, held_since })
+      const pending = asOf === after.seq ? [] : stillPending(changes)
+      this.parts.recalled.keep(stream.id, { head, session, as_of: asOf, pending, beat, lease, held_since })
     }
   }
 
@@ -169,9 +172,10 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     const { stream, before, after, lines, changes, stood, session } = touched
     if (stood === undefined || session === undefined)
       throw new Error(`Session ${stream.id} goes on without having begun.`)
-    const snapshot = isDue(stood, session, touched.asOf, after.seq) ? session : null
-    if (snapshot !== null) touched.asOf = after.seq
-    const parts = { before, after, lines, snapshot, reports: mergedReports(changes), request_ids: requestsIn(changes) }
+    const isKept = isDue(stood, session, touched.asOf, after.seq)
+    const snapshot = isKept ? { session, reports: mergedReports(reportsIn(changes)) } : null
+    if (isKept) touched.asOf = after.seq
+    const parts = { before, after, lines, snapshot, request_ids: requestsIn(changes) }
     return writeStep(this.sql, this.project_id, { session_id: stream.id, ...parts })
   }
 
@@ -212,30 +216,33 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   }
 
   async #open(stream: StreamRef): Promise<TouchedStream> {
-    const fresh = { recalled: null, lines: [], changes: [], learned: [] }
+    const fresh = { recalled: null, lines: [], learned: [] }
     if (this.#isCautious) await this.#lock(stream)
     if (stream.kind === 'session') {
       // Somebody else was first: what was remembered is no help the next time either, should this be refused.
       if (this.#isCautious) this.parts.recalled.forget(stream.id)
       const recalled = this.#recollection.take(stream.id)
       if (recalled !== undefined) return this.#recall(stream, recalled)
-      const { head, session, as_of, beat, row } = await sessionBefore(this.sql, this.project_id, stream.id)
+      const { head, standing, beat, row } = await sessionBefore(this.sql, this.project_id, stream.id)
       const leased = this.slots.statusIn(row)
       if (leased !== undefined && !this.judged.has(leased.slot)) this.judged.set(leased.slot, leased.status)
       if (!this.#beats.has(stream.id)) this.#beats.set(stream.id, beat)
-      return { stream, before: head, after: head, session, stood: session, asOf: as_of, lastAt: '', ...fresh }
+      const { session, as_of = 0, pending = [] } = standing ?? {}
+      const changes = [...pending]
+      return { stream, before: head, after: head, session, stood: session, asOf: as_of, lastAt: '', changes, ...fresh }
     }
     const before = await this.streams.head(stream)
     const lastAt = await this.streams.lastAt(stream, before)
-    return { stream, before, after: before, session: undefined, stood: undefined, asOf: 0, lastAt, ...fresh }
+    const none = { session: undefined, stood: undefined, asOf: 0, changes: [] }
+    return { stream, before, after: before, ...none, lastAt, ...fresh }
   }
 
   #recall(stream: StreamRef, recalled: Recalled): TouchedStream {
-    const { head, session, as_of, beat, lease } = recalled
+    const { head, session, as_of, pending, beat, lease } = recalled
     if (!this.judged.has(session.slot)) this.judged.set(session.slot, lease)
     if (!this.#beats.has(stream.id)) this.#beats.set(stream.id, beat)
     const standing = { stream, before: head, after: head, session, stood: session, asOf: as_of, lastAt: '' }
-    return { ...standing, recalled, lines: [], changes: [], learned: [] }
+    return { ...standing, recalled, lines: [], changes: [...pending], learned: [] }
   }
 
   async #lock(stream: StreamRef): Promise<void> {
