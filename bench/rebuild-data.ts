@@ -6,7 +6,7 @@ import type { NewSessionEvent } from '../src/domain/session/events.ts'
 import { newSessionId } from '../src/domain/session/id.ts'
 import { EMPTY_HEAD } from '../src/log/chain.ts'
 import { bookLayout } from '../src/log/layout.ts'
-import { encodeStep } from '../src/log/record.ts'
+import { encodeStep, placeStep } from '../src/log/record.ts'
 import { workEvents } from './events.ts'
 
 const FIRST_DAY = Date.parse('2026-03-01T08:00:00.000Z')
@@ -26,9 +26,10 @@ export function writeRecords(folder: string, sessions: number, eventsEach: numbe
     const chunks: Buffer[] = []
     const add = (...events: NewSessionEvent[]) => {
       const at = new Date(startedAt + head.seq * STEP_MS).toISOString()
-      const step = encodeStep(head, events, { actor: { kind: 'agent', name: 'bench' }, at, newId: () => uuidv7() })
-      chunks.push(step.bytes)
-      head = step.head
+      const by = { actor: { kind: 'agent', name: 'bench' }, at, newId: () => uuidv7() } as const
+      const placed = placeStep(head, encodeStep(head, events, by))
+      chunks.push(placed.bytes)
+      head = placed.head
     }
     add(...beginning(id, n + 1))
     const work = workEvents(id)

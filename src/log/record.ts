@@ -1,3 +1,4 @@
+import type { End } from '../domain/copies.ts'
 import { type Actor, LINE_VERSION, type NewEvent, type RecordedEvent } from '../domain/event.ts'
 import { ChainWalker, type Head, type Link, type Observation, type RawLine } from './chain.ts'
 import type { OpenFile } from './disk.ts'
@@ -74,15 +75,21 @@ export function walkRecord(
   return { head: { ...head, end: behind }, lines: walker.lineNumber, events, observations, tail, cut }
 }
 
-/** A step as it goes to disk, and the head behind it. */
+/** Events as one step behind the end of a chain, and the end behind it. */
+export interface Step {
+  readonly lines: readonly string[]
+  readonly recorded: readonly RecordedEvent[]
+  readonly end: End
+}
+
 export function encodeStep(
-  head: Head,
+  after: End,
   events: readonly NewEvent[],
   by: { actor: Actor; at: string; newId: () => string },
-): { lines: string[]; bytes: Buffer; head: Head; recorded: RecordedEvent[] } {
+): Step {
   const lines: string[] = []
   const recorded: RecordedEvent[] = []
-  let { seq, hash: prev, offset, end } = head
+  let { seq, hash: prev } = after
   for (const [index, { type, data }] of events.entries()) {
     seq++
     const following = events.length - 1 - index
@@ -101,10 +108,15 @@ export function encodeStep(
     lines.push(line)
     recorded.push(event)
     prev = lineHash(line)
-    offset = end
-    end += Buffer.byteLength(line) + 1
   }
-  return { lines, bytes: Buffer.from(`${lines.join('\n')}\n`), head: { seq, hash: prev, offset, end }, recorded }
+  return { lines, recorded, end: { seq, hash: prev } }
+}
+
+/** A step as it goes into a file behind `before`, and the head behind it. */
+export function placeStep(before: Head, { lines, end }: Step): { bytes: Buffer; head: Head } {
+  const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''))
+  const last = Buffer.byteLength(lines.at(-1) ?? '') + 1
+  return { bytes, head: { ...end, offset: before.end + bytes.length - last, end: before.end + bytes.length } }
 }
 
 /** The lines from a byte offset on, in chunks, so that a record of any length takes the same memory. */

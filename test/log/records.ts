@@ -2,7 +2,7 @@ import type { Actor, NewEvent, RecordedEvent } from '../../src/domain/event.ts'
 import { EMPTY_HEAD, type Head } from '../../src/log/chain.ts'
 import type { Disk, OpenFile } from '../../src/log/disk.ts'
 import { bookLayout } from '../../src/log/layout.ts'
-import { encodeStep, type Reading, walkRecord } from '../../src/log/record.ts'
+import { encodeStep, placeStep, type Reading, walkRecord } from '../../src/log/record.ts'
 import { recordFiles, verifyRecords } from '../../src/log/verify.ts'
 import type { Finding } from '../../src/ports/ledger.ts'
 
@@ -25,9 +25,10 @@ export function write(steps: readonly (readonly NewEvent[])[], from: Head = EMPT
   for (const step of steps) {
     const by = { actor: ACTOR, at: '2026-11-21T22:00:00.000Z', newId: () => `id-${++ids}` }
     const encoded = encodeStep(head, step, by)
-    chunks.push(encoded.bytes)
+    const placed = placeStep(head, encoded)
+    chunks.push(placed.bytes)
     events.push(...encoded.recorded)
-    head = encoded.head
+    head = placed.head
   }
   return { bytes: Buffer.concat(chunks), head, events }
 }

@@ -57,9 +57,9 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     if (events.length === 0) return
     const touched = await this.#touch(stream)
     const at = stream.kind === 'memory' && touched.lastAt > by.at ? touched.lastAt : by.at
-    const step = encodeStep({ ...touched.after, offset: 0, end: 0 }, events, { newId: this.parts.newId, ...by, at })
+    const step = encodeStep(touched.after, events, { newId: this.parts.newId, ...by, at })
     touched.lines.push(...step.lines)
-    touched.after = { seq: step.head.seq, hash: step.head.hash }
+    touched.after = step.end
     touched.lastAt = at
     const { own, learned } = toldIn(stream, step.recorded)
     touched.learned.push(...learned)

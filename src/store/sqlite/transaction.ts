@@ -6,7 +6,7 @@ import { type Change, project, sessionStream } from '../../domain/session/projec
 import type { SessionState } from '../../domain/session/state.ts'
 import { streamKey, toldIn } from '../../domain/stream.ts'
 import type { OpenFile } from '../../log/disk.ts'
-import { encodeStep } from '../../log/record.ts'
+import { encodeStep, placeStep } from '../../log/record.ts'
 import type { Heartbeat, LedgerWriter } from '../../ports/ledger.ts'
 import { ReadTransaction } from './read-transaction.ts'
 import type { StreamRow } from './stream-rows.ts'
@@ -59,9 +59,10 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     const lastAt = stream.kind === 'memory' ? (touched.learned.at(-1)?.at ?? memory.lastAt(stream)) : ''
     const at = by.at > lastAt ? by.at : lastAt
     const step = encodeStep(touched.after, events, { newId, ...by, at })
-    touched.chunks.push(step.bytes)
+    const { bytes, head } = placeStep(touched.after, step)
+    touched.chunks.push(bytes)
     for (const [i, line] of step.lines.entries()) touched.lines.push({ seq: touched.after.seq + i + 1, line })
-    touched.after = { ...step.head, ino: touched.after.ino, journal_seq: step.head.seq }
+    touched.after = { ...head, ino: touched.after.ino, journal_seq: head.seq }
     const { own, learned } = toldIn(stream, step.recorded)
     touched.learned.push(...learned)
     if (own.length === 0 && touched.session === undefined) return

@@ -2,7 +2,6 @@ import fc from 'fast-check'
 import pg from 'pg'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { NOTHING } from '../../../src/domain/copies.ts'
-import { EMPTY_HEAD } from '../../../src/log/chain.ts'
 import { lineHash } from '../../../src/log/line.ts'
 import { encodeStep } from '../../../src/log/record.ts'
 import type { Piece } from '../../../src/ports/log-copy.ts'
@@ -243,7 +242,7 @@ test('a slot that was given to another session without a word in the record is l
 function granted(slot: string, token: number): Piece {
   const holder = { host: 'elsewhere', boot_id: '', pid_space: '', pid: 1, started: '' }
   const data = { slot, token, reason: 'initialized', holder, book: 'elsewhere' }
-  const { lines, recorded, head } = encodeStep(EMPTY_HEAD, [{ type: 'lease.granted', data }], {
+  const { lines, recorded, end } = encodeStep(NOTHING, [{ type: 'lease.granted', data }], {
     actor: { kind: 'rutter', name: 'test' },
     at: '2026-01-01T00:00:00.000Z',
     newId: () => 'an-id',
@@ -251,7 +250,7 @@ function granted(slot: string, token: number): Piece {
   const copied = lines.flatMap((line, i) =>
     recorded[i] === undefined ? [] : [{ line, event: recorded[i], understood: true }],
   )
-  return { stream: { kind: 'session', id: 'elsewhere' }, after: NOTHING, lines: copied, end: head }
+  return { stream: { kind: 'session', id: 'elsewhere' }, after: NOTHING, lines: copied, end }
 }
 
 test('a token that rose with what another copy brought is seen by the next call', async () => {
