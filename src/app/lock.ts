@@ -12,11 +12,11 @@ export type Grants = Map<string, number>
  * A write whose grants become the connection's once it is recorded: a refused call must not leave a token behind that the next
  * holder will be given too.
  */
-export async function writeWithGrants<T>(
+export function writeWithGrants<T>(
   context: Context,
   work: (book: LedgerWriter, grants: Grants) => Promise<T>,
 ): Promise<T> {
-  return await keepingGrants(context, (grants) =>
+  return keepingGrants(context, (grants) =>
     context.ledger.write((book) => {
       grants.clear()
       return work(book, grants)
@@ -25,11 +25,11 @@ export async function writeWithGrants<T>(
 }
 
 /** The same, in this book and the global one together. */
-export async function writeWithGlobal<T>(
+export function writeWithGlobal<T>(
   context: Context,
   work: (book: LedgerWriter, global: LedgerWriter, grants: Grants) => Promise<T>,
 ): Promise<T> {
-  return await keepingGrants(context, (grants) =>
+  return keepingGrants(context, (grants) =>
     context.ledger.writeWithGlobal((book, global) => {
       grants.clear()
       return work(book, global, grants)

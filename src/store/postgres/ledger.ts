@@ -70,16 +70,16 @@ export class PostgresLedger implements Ledger, Copyable {
     this.#watches = new Watches(() => new TableMarks(project_id, (work) => this.#ask(work)))
   }
 
-  async write<T>(work: (book: LedgerWriter) => Promise<T>): Promise<T> {
-    return await this.#write([this.#own], ([book]) => work(book))
+  write<T>(work: (book: LedgerWriter) => Promise<T>): Promise<T> {
+    return this.#write([this.#own], ([book]) => work(book))
   }
 
   async read<T>(work: (book: LedgerReader) => Promise<T>): Promise<T> {
     return await this.#call(() => this.#pool.read((sql) => work(new ReadTransaction(sql, this.#own))))
   }
 
-  async writeWithGlobal<T>(work: (book: LedgerWriter, global: LedgerWriter) => Promise<T>): Promise<T> {
-    return await this.#write([this.#own, this.#global], ([book, global]) => work(book, global))
+  writeWithGlobal<T>(work: (book: LedgerWriter, global: LedgerWriter) => Promise<T>): Promise<T> {
+    return this.#write([this.#own, this.#global], ([book, global]) => work(book, global))
   }
 
   async readWithGlobal<T>(work: (book: LedgerReader, global: LedgerReader | null) => Promise<T>): Promise<T> {
@@ -170,11 +170,11 @@ export class PostgresLedger implements Ledger, Copyable {
     await this.#pool.close()
   }
 
-  async #write<const Parts extends readonly TransactionParts[], T>(
+  #write<const Parts extends readonly TransactionParts[], T>(
     parts: Parts,
     work: (books: { readonly [Index in keyof Parts]: WriteTransaction }) => Promise<T>,
   ): Promise<T> {
-    return await this.#call(() => carryOut(this.#pool, parts, work))
+    return this.#call(() => carryOut(this.#pool, parts, work))
   }
 
   async #inTransaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {

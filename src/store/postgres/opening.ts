@@ -25,7 +25,7 @@ export class Opening {
   }
 
   /** Comes back where it may; otherwise fails, and the next call asks anew. */
-  async done(): Promise<void> {
+  done(): Promise<void> {
     const now = performance.now()
     if (this.#asked === null || now >= this.#holdsUntil) {
       this.#holdsUntil = now + this.#versionMs
@@ -35,7 +35,7 @@ export class Opening {
         throw error
       })
     }
-    await this.#asked
+    return this.#asked
   }
 
   async #again(): Promise<void> {

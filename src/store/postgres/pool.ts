@@ -153,10 +153,10 @@ export class Pool {
     return `BEGIN ISOLATION LEVEL ${isolation}${limits}${this.#narrowing}`
   }
 
-  async #once<T>(attempt: (sql: Sql) => Promise<T>, how: Persistence, freshSince: number): Promise<T> {
+  #once<T>(attempt: (sql: Sql) => Promise<T>, how: Persistence, freshSince: number): Promise<T> {
     const { silence_ms } = this.#limits
     const silence = how.pace === 'long' ? Math.max(LONG_SILENCE_MS, silence_ms) : silence_ms
-    return await this.#connections.hold(freshSince, async (client, { leave, cut }) => {
+    return this.#connections.hold(freshSince, async (client, { leave, cut }) => {
       const listening = this.#silence.over(silence, () =>
         cut(`The server has said nothing for ${Math.round(silence / 1000)} s.`),
       )

@@ -102,18 +102,20 @@ export class Sql {
     this.#check(text)
     const given = values.map(parameter)
     const name = this.#prepares && given.length > 0 ? nameOf(text) : undefined
-    return this.#sent({ text, values: given, name }).catch((error) => {
-      // Statements behind one that failed are refused for that alone, and it is chance whose answer is looked at first.
-      const isEcho = this.#failed !== undefined && codeOf(error) === IN_FAILED_TRANSACTION
-      this.#failed ??= error
-      throw isEcho ? this.#failed : error
-    })
+    return this.#sent({ text, values: given, name })
   }
 
   #sent(statement: Statement): Promise<QueryResult> {
     return new Promise((resolve, reject) => {
-      this.#send(statement, (error, result) => (error === null ? resolve(result) : reject(error)))
+      this.#send(statement, (error, result) => (error === null ? resolve(result) : reject(this.#reasonOf(error))))
     })
+  }
+
+  /** Statements behind one that failed are refused for that alone, and it is chance whose answer is looked at first. */
+  #reasonOf(error: Error): unknown {
+    const isEcho = this.#failed !== undefined && codeOf(error) === IN_FAILED_TRANSACTION
+    this.#failed ??= error
+    return isEcho ? this.#failed : error
   }
 
   /** By an object of the driver's own: of a plain one it would make a copy, field by field, which takes as long as all the rest. */

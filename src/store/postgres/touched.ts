@@ -24,6 +24,12 @@ export interface TouchedStream {
   readonly learned: MemoryEvent[]
 }
 
+/** One to which nothing was added yet. */
+export function untouched(stream: StreamRef, before: SeenHead, session?: SessionState): TouchedStream {
+  const nothing = { recalled: null, asOf: 0, lastAt: '', lines: [], changes: [], learned: [] }
+  return { stream, before, after: before, session, stood: session, ...nothing }
+}
+
 /** A line by which a write is known again: it has a UUID in it. */
 export interface Mark {
   readonly project_id: string
@@ -35,7 +41,7 @@ export interface Mark {
 /** What a write sent at its end: marks of what is new, and the answers that are still to come. */
 export interface Flushed {
   readonly marks: readonly Mark[]
-  readonly sent: Promise<unknown>
+  readonly sent: readonly Promise<unknown>[]
 }
 
 /** A session that has begun and goes on, without anything that others compare or search. */

@@ -15,7 +15,7 @@ import { isDue, stillPending } from './session-snapshot.ts'
 import { sessionBefore, writeStep } from './session-step.ts'
 import type { Sql } from './sql.ts'
 import { mergedReports } from './task-reports.ts'
-import { type Flushed, isUsual, type TouchedStream } from './touched.ts'
+import { type Flushed, isUsual, type TouchedStream, untouched } from './touched.ts'
 import { requestsIn } from './turn-requests.ts'
 
 /**
@@ -24,7 +24,9 @@ import { requestsIn } from './turn-requests.ts'
  * statement, so neither is ever without the other.
  */
 export class WriteTransaction extends ReadTransaction implements LedgerWriter {
-  readonly #touched = new Map<string, Promise<TouchedStream>>()
+  readonly #opened = new Map<string, Promise<TouchedStream>>()
+  /** The same once they are open. */
+  readonly #touched: TouchedStream[] = []
   readonly #recollection: Recollection
   readonly #locks: MemoryLocks
   readonly #isCautious: boolean
@@ -119,7 +121,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   }
 
   override async turnIsCounted(sessionId: string, requestId: string): Promise<boolean> {
-    const touched = await this.#touched.get(streamKey(sessionStream(sessionId)))
+    const touched = await this.#opened.get(streamKey(sessionStream(sessionId)))
     if (touched === undefined || touched.recalled === null) return await super.turnIsCounted(sessionId, requestId)
     this.#recollection.takeForNew(sessionId, requestId)
     return false
@@ -134,11 +136,9 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   }
 
   /** Remembers what was written, once it is committed. */
-  async remember(): Promise<void> {
+  remember(): void {
     this.slots.noteRenewals()
-    for (const { stream, before, recalled, after, session, asOf, changes } of await Promise.all(
-      this.#touched.values(),
-    )) {
+    for (const { stream, before, recalled, after, session, asOf, changes } of this.#touched) {
       if (stream.kind !== 'session' || session === undefined) continue
       const head = { ...after, fence: before.fence + (this.#disturbed.includes(stream.id) ? 1 : 0) }
       const [lease, beat] = [this.judged.get(session.slot), this.#beats.get(stream.id)]
@@ -150,8 +150,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
 
   /** Sends everything that was gathered. */
   async flush(): Promise<Flushed> {
-    const touched = await Promise.all(this.#touched.values())
-    const written = touched.filter(({ lines }) => lines.length > 0)
+    const written = this.#touched.filter(({ lines }) => lines.length > 0)
     const marks = written.map(({ stream, before, lines }) => ({
       project_id: this.project_id,
       stream,
@@ -160,12 +159,9 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     }))
     const [only, ...others] = written
     const isStep = only !== undefined && others.length === 0 && this.#heard.size === 0 && isUsual(only)
-    const isAlone = isStep && !this.sql.isInTransaction && touched.every((one) => one === only || one.recalled === null)
-    const sent = isAlone ? [this.#step(only)] : await this.#sendAll(touched, written)
-    const all = Promise.all(sent)
-    // Whoever awaits it is told; until then a failure is nobody's.
-    all.catch(() => {})
-    return { marks, sent: all }
+    const isAlone =
+      isStep && !this.sql.isInTransaction && this.#touched.every((one) => one === only || one.recalled === null)
+    return { marks, sent: isAlone ? [this.#step(only)] : await this.#sendAll(written) }
   }
 
   #step(touched: TouchedStream): Promise<void> {
@@ -179,7 +175,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     return writeStep(this.sql, this.project_id, { session_id: stream.id, ...parts })
   }
 
-  async #sendAll(touched: readonly TouchedStream[], written: readonly TouchedStream[]): Promise<Promise<void>[]> {
+  async #sendAll(written: readonly TouchedStream[]): Promise<Promise<void>[]> {
     this.#disturbed = untold([...this.#heard.keys(), ...this.slots.displaced], written)
     if (written.length === 0 && this.#disturbed.length === 0) return [this.confirm()]
     await this.#locks.take(written.flatMap(({ learned }) => learned.map(({ data }) => data.project_id)))
@@ -194,11 +190,11 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
       touched.asOf = after.seq
     }
     for (const id of this.#disturbed) {
-      const looked = touched.find(({ stream }) => stream.kind === 'session' && stream.id === id)
+      const looked = this.#touched.find(({ stream }) => stream.kind === 'session' && stream.id === id)
       sent.push(raiseFence(this.sql, this.project_id, id, looked?.before))
     }
     for (const [id, heartbeat] of this.#heard) sent.push(this.rows.putHeartbeat(id, heartbeat))
-    // Where the connection is lost while what was learned is taken in, these fail too, and nobody is there to be told.
+    // Whoever awaits them is told. Where the connection is lost before, nobody is there yet.
     for (const one of sent) one.catch(() => {})
     const memory = new MemoryProjection(this.sql, this.project_id)
     for (const { stream, learned } of written) await memory.take(stream, learned)
@@ -207,16 +203,21 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
 
   #touch(stream: StreamRef): Promise<TouchedStream> {
     const key = streamKey(stream)
-    let touched = this.#touched.get(key)
-    if (touched === undefined) {
-      touched = this.#open(stream)
-      this.#touched.set(key, touched)
+    let opened = this.#opened.get(key)
+    if (opened === undefined) {
+      opened = this.#open(stream)
+      this.#opened.set(key, opened)
     }
-    return touched
+    return opened
   }
 
   async #open(stream: StreamRef): Promise<TouchedStream> {
-    const fresh = { recalled: null, lines: [], learned: [] }
+    const touched = await this.#look(stream)
+    this.#touched.push(touched)
+    return touched
+  }
+
+  async #look(stream: StreamRef): Promise<TouchedStream> {
     if (this.#isCautious) await this.#lock(stream)
     if (stream.kind === 'session') {
       // Somebody else was first: what was remembered is no help the next time either, should this be refused.
@@ -228,21 +229,18 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
       if (leased !== undefined && !this.judged.has(leased.slot)) this.judged.set(leased.slot, leased.status)
       if (!this.#beats.has(stream.id)) this.#beats.set(stream.id, beat)
       const { session, as_of = 0, pending = [] } = standing ?? {}
-      const changes = [...pending]
-      return { stream, before: head, after: head, session, stood: session, asOf: as_of, lastAt: '', changes, ...fresh }
+      return { ...untouched(stream, head, session), asOf: as_of, changes: [...pending] }
     }
     const before = await this.streams.head(stream)
     const lastAt = await this.streams.lastAt(stream, before)
-    const none = { session: undefined, stood: undefined, asOf: 0, changes: [] }
-    return { stream, before, after: before, ...none, lastAt, ...fresh }
+    return { ...untouched(stream, before), lastAt }
   }
 
   #recall(stream: StreamRef, recalled: Recalled): TouchedStream {
     const { head, session, as_of, pending, beat, lease } = recalled
     if (!this.judged.has(session.slot)) this.judged.set(session.slot, lease)
     if (!this.#beats.has(stream.id)) this.#beats.set(stream.id, beat)
-    const standing = { stream, before: head, after: head, session, stood: session, asOf: as_of, lastAt: '' }
-    return { ...standing, recalled, lines: [], changes: [...pending], learned: [] }
+    return { ...untouched(stream, head, session), asOf: as_of, changes: [...pending], recalled }
   }
 
   async #lock(stream: StreamRef): Promise<void> {

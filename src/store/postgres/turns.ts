@@ -8,14 +8,15 @@ export class Turns {
   }
 
   /** Gives what ends the turn. `tooLate` makes the error for one that did not come within `patienceMs`. */
-  async take(patienceMs: number, tooLate: () => Error): Promise<() => void> {
-    if (this.#free > 0) this.#free--
-    else await this.#wait(patienceMs, tooLate)
-    return () => {
+  take(patienceMs: number, tooLate: () => Error): (() => void) | Promise<() => void> {
+    const end = () => {
       const [next] = this.#waiting
       if (next === undefined) this.#free++
       else next()
     }
+    if (this.#free === 0) return this.#wait(patienceMs, tooLate).then(() => end)
+    this.#free--
+    return end
   }
 
   #wait(patienceMs: number, tooLate: () => Error): Promise<void> {

@@ -35,12 +35,12 @@ export async function carryOut<const Parts extends readonly TransactionParts[], 
     const [mark] = flushed.flatMap(({ marks }) => marks)
     return {
       result,
-      sent: Promise.all(flushed.map(({ sent }) => sent)),
+      sent: Promise.all(flushed.flatMap(({ sent }) => sent)),
       happened: mark === undefined ? null : (asked: Sql) => isThere(asked, mark),
     }
   }
   const result = await pool.write(attempt, { begins: 'when needed' })
-  for (const book of books ?? []) await book.remember()
+  for (const book of books ?? []) book.remember()
   return result
 }
 
