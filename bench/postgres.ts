@@ -8,6 +8,7 @@ import pg from 'pg'
 import { perform } from '../src/app/operation.ts'
 import { sessionInitialize } from '../src/app/operations/session_initialize.ts'
 import { sessionUpdate } from '../src/app/operations/session_update.ts'
+import { EVERY } from '../src/store/postgres/session-snapshot.ts'
 import { openBook } from '../src/wire.ts'
 import { postgresPrograms, startPostgres, type TestServer } from '../test/support/postgres-server.ts'
 import { type Bench, type BenchResult, compare, takeTurns, times } from './harness.ts'
@@ -19,8 +20,6 @@ const ROUNDS = 100
 const CALLS = 100
 /** Bytes of a usual line, and of a session's state with the longest lists. */
 const [LINE, STATE] = [300, 2600]
-/** Calls between two that bring a session's rows up to its events. */
-const BEHIND = 16
 const CONNECTIONS = 8
 const PROCESSES = 2
 /** Short rounds, and many: what else this machine does then meets both sides alike. */
@@ -83,7 +82,7 @@ async function oneCall(folder: string, server: TestServer, say: (what: string) =
  */
 const PGBENCH = `
 \\set n :n + 1
-\\set nth :n % ${BEHIND}
+\\set nth :n % ${EVERY}
 BEGIN;
 UPDATE plain_streams SET seq = seq + 1, hash = repeat('0', 64) WHERE project_id = 'p' AND id = 's' || :client_id;
 INSERT INTO plain_events (project_id, id, seq, line)
@@ -92,7 +91,7 @@ INSERT INTO plain_events (project_id, id, seq, line)
 UPDATE plain_sessions SET state = repeat('x', ${STATE}) WHERE project_id = 'p' AND id = 's' || :client_id;
 INSERT INTO plain_reports (project_id, id, task_id, status, updated_at)
   SELECT 'p', 's' || :client_id, 'task-' || task, 1, '2026-01-01T00:00:00.000Z'
-  FROM plain_streams, generate_series(seq - ${BEHIND} + 1, seq) AS task WHERE project_id = 'p' AND id = 's' || :client_id;
+  FROM plain_streams, generate_series(seq - ${EVERY} + 1, seq) AS task WHERE project_id = 'p' AND id = 's' || :client_id;
 \\endif
 COMMIT;
 `

@@ -75,11 +75,11 @@ export function walkRecord(
   return { head: { ...head, end: behind }, lines: walker.lineNumber, events, observations, tail, cut }
 }
 
-/** Events as one step behind the end of a chain, and the end behind it. */
+/** Events as one step behind the end of a chain, and the end of the chain then. */
 export interface Step {
   readonly lines: readonly string[]
   readonly recorded: readonly RecordedEvent[]
-  readonly end: End
+  readonly last: End
 }
 
 export function encodeStep(
@@ -109,14 +109,20 @@ export function encodeStep(
     recorded.push(event)
     prev = lineHash(line)
   }
-  return { lines, recorded, end: { seq, hash: prev } }
+  return { lines, recorded, last: { seq, hash: prev } }
 }
 
 /** A step as it goes into a file behind `before`, and the head behind it. */
-export function placeStep(before: Head, { lines, end }: Step): { bytes: Buffer; head: Head } {
+export function placeStep(before: Head, { lines, last }: Step): { bytes: Buffer; head: Head } {
   const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''))
-  const last = Buffer.byteLength(lines.at(-1) ?? '') + 1
-  return { bytes, head: { ...end, offset: before.end + bytes.length - last, end: before.end + bytes.length } }
+  return {
+    bytes,
+    head: {
+      ...last,
+      offset: before.end + bytes.length - Buffer.byteLength(`${lines.at(-1)}\n`),
+      end: before.end + bytes.length,
+    },
+  }
 }
 
 /** The lines from a byte offset on, in chunks, so that a record of any length takes the same memory. */

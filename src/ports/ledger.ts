@@ -50,7 +50,9 @@ export interface LedgerReader {
   leases(): Promise<LeaseStatus[]>
   heartbeat(sessionId: string): Promise<Heartbeat | undefined>
   turnIsCounted(sessionId: string, requestId: string): Promise<boolean>
-  task(taskId: string): Promise<Task | undefined>
+  task(id: string): Promise<Task | undefined>
+  /** Those of them that are known, by the id that was asked for. */
+  tasksById(ids: readonly string[]): Promise<ReadonlyMap<string, Task>>
   /** In the order in progress, to do, done; by id within. */
   tasks(filter: { status?: TaskStatus | undefined; limit: number }): Promise<{ tasks: Task[]; total: number }>
   taskIds(): Promise<string[]>

@@ -486,6 +486,24 @@ export function ledgerContract(name: string, makeLedger: MakeLedger): void {
       expect(await ledger.read((book) => book.task('t-2'))).toBeUndefined()
     })
 
+    test('tells of several tasks by the ids that were asked for, those that are known', async () => {
+      const { open } = setUp()
+      const ledger = await open()
+      await ledger.write(async (book) => {
+        await start(book, 's-1', 'one')
+        await append(book, 's-1', [added('t-1'), started('t-3'), started('half \ud83e'), started('half \ud83d')])
+      })
+      const halves = ['half \ud83e', 'half \ud83d', 'half \ufffd']
+      const known = await ledger.read((book) => book.tasksById(['t-3', 't-2', 't-1', 't-3', ...halves]))
+      expect([...known.keys()]).toEqual(['t-3', 't-1', ...halves])
+      expect(known.get('t-1')).toEqual(await ledger.read((book) => book.task('t-1')))
+      expect(known.get('t-3')).toMatchObject({ task_id: 't-3', status: 'in_progress' })
+      // No store keeps half a character.
+      for (const half of halves) expect(known.get(half)).toMatchObject({ task_id: 'half \ufffd' })
+      expect((await ledger.read((book) => book.tasks({ limit: 9 }))).total).toBe(3)
+      expect(await ledger.read((book) => book.tasksById([]))).toEqual(new Map())
+    })
+
     test('tells by task id where the two counts of a session differ, and how many that are', async () => {
       const { open } = setUp()
       const ledger = await open()

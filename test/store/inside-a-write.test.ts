@@ -34,6 +34,7 @@ const questions: Record<string, [(book: LedgerReader, id: string) => Promise<unk
   lastSessionIn: [async (book) => (await book.lastSessionIn('default'))?.tasks_failed, 1],
   turnIsCounted: [(book, id) => book.turnIsCounted(id, 'r-9'), true],
   task: [async (book) => (await book.task('t-9'))?.status, 'done'],
+  tasksById: [async (book) => (await book.tasksById(['t-0', 't-9'])).get('t-9')?.status, 'done'],
   tasks: [async (book) => (await book.tasks({ status: 'done', limit: 10 })).total, 1],
   taskIds: [(book) => book.taskIds(), ['t-1', 't-2', 't-9']],
   taskSync: [async (book, id) => (await book.taskSync(id)).tasks_marked_done, 1],

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
-import { onTestFinished } from 'vitest'
+import pg from 'pg'
+import { onTestFinished, vi } from 'vitest'
 import { operations } from '../../src/app/operations/index.ts'
 import type { Actor } from '../../src/domain/event.ts'
 import type { Refusal } from '../../src/domain/refusal.ts'
@@ -76,6 +77,17 @@ export async function preparedDatabase() {
     events: async (type: string) =>
       Number((await rows(`SELECT count(*) AS n ${of} AND line LIKE '%"type":"${type}"%'`))[0]?.['n']),
     lines: async () => (await rows(`SELECT line ${of} ORDER BY id, seq`)).map(({ line }) => String(line)),
+  }
+}
+
+/** Statements that go to the server while something is done. */
+export async function statementsOf(work: () => Promise<unknown>): Promise<string[]> {
+  const spy = vi.spyOn(pg.Client.prototype, 'query')
+  try {
+    await work()
+    return spy.mock.calls.map(([asked]) => String((asked as { text?: string }).text ?? asked))
+  } finally {
+    spy.mockRestore()
   }
 }
 

@@ -24,9 +24,10 @@ export const taskAdd = operation({
   async run(context, { session_id, tasks }) {
     const known = new Set<string>()
     const command = async (_state: unknown, book: LedgerReader) => {
+      const there = await book.tasksById(tasks.map(({ task_id }) => task_id))
       const added = new Map<string, { task_id: string; title: string }>()
       for (const task of tasks) {
-        if ((await book.task(task.task_id))?.title != null || added.has(task.task_id)) known.add(task.task_id)
+        if (there.get(task.task_id)?.title != null || added.has(task.task_id)) known.add(task.task_id)
         else added.set(task.task_id, task)
       }
       return { kind: 'add_tasks' as const, tasks: [...added.values()] }

@@ -105,7 +105,9 @@ function rowsOf(event: SessionEvent, sessionId: string): Change[] {
 
 function taskReport(sessionId: string, at: string, said: Partial<TaskReport> & Pick<TaskReport, 'task_id'>): Change {
   const unsaid = { title: null, status: 'todo', completed: false, marked_done: false } as const
-  return { table: 'task_reports', report: { ...unsaid, session_id: sessionId, updated_at: at, ...said } }
+  // No store keeps half a character, and ids that are one there must be one here.
+  const task_id = said.task_id.toWellFormed()
+  return { table: 'task_reports', report: { ...unsaid, session_id: sessionId, updated_at: at, ...said, task_id } }
 }
 
 function searchDoc(sessionId: string, at: string, found: Pick<SearchDoc, 'kind' | 'id' | 'title' | 'text'>): Change {

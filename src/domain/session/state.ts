@@ -111,6 +111,11 @@ export const initialState: SessionState = {
 /** Of a session that is over: nothing that this program writes changes it any more. */
 export const ENDED_STATUSES = ['stopped', 'interrupted'] as const satisfies readonly SessionState['status'][]
 
+type LiveStatus = Exclude<SessionStatus, (typeof ENDED_STATUSES)[number]>
+
+/** Of a session that goes on. */
+export const LIVE_STATUSES = Object.keys({ running: true, paused: true } satisfies Record<LiveStatus, true>)
+
 /** True once the session is over; nothing changes it any more. */
 export function hasEnded(state: SessionState): boolean {
   return ENDED_STATUSES.some((status) => status === state.status)

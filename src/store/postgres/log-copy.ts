@@ -1,7 +1,7 @@
 import type { End } from '../../domain/copies.ts'
 import type { StreamRef } from '../../domain/event.ts'
 import { isSessionEvent, type SessionEvent } from '../../domain/session/events.ts'
-import { project } from '../../domain/session/projection.ts'
+import { project, reportsIn } from '../../domain/session/projection.ts'
 import { byStream, toldIn } from '../../domain/stream.ts'
 import { pieces } from '../../log/copying.ts'
 import { lineHash } from '../../log/line.ts'
@@ -11,7 +11,7 @@ import { MemoryProjection } from './memory-projection.ts'
 import { type NewSession, putNew } from './new-rows.ts'
 import type { TransactionParts } from './read-transaction.ts'
 import { Rows } from './rows.ts'
-import type { Standing } from './session-snapshot.ts'
+import type { SessionStanding } from './session-snapshot.ts'
 import { Slots } from './slots.ts'
 import { Overtaken, restored, type Sql } from './sql.ts'
 import { forked, forkOf, NEVER_WRITTEN, type StreamHead, Streams } from './streams.ts'
@@ -144,7 +144,7 @@ const LINES_AT = `
 /** What the database has of a stream that lines are to follow. */
 interface Found {
   readonly head: StreamHead
-  readonly standing: Standing | undefined
+  readonly standing: SessionStanding | undefined
 }
 
 const NOTHING_YET: Found = { head: NEVER_WRITTEN, standing: undefined }
@@ -186,7 +186,7 @@ async function takeIn(
     sent.push(append(sql, projectId, piece))
     if (said.session === undefined) continue
     if (after.seq === 0) begun.push({ session: said.session, seq: end.seq, changes: said.changes })
-    else sent.push(rows.put(said.session, end.seq, said.changes))
+    else sent.push(rows.put(said.session, end.seq, said))
   }
   sent.push(putNew(sql, projectId, begun))
   const locks = new MemoryLocks(sql, wanted)
@@ -198,14 +198,15 @@ async function takeIn(
 }
 
 /** What the rows must have of a piece, behind what they have of the stream already. */
-function projected({ stream, lines }: Piece, before: Standing | undefined) {
+function projected({ stream, lines }: Piece, before: SessionStanding | undefined) {
   const events = lines.filter(({ understood }) => understood).map(({ event }) => event)
   const { own: asWritten, learned } = toldIn(stream, events)
   const own = asWritten.map((event) => ofStream(event, stream))
-  if (own.length === 0 && before === undefined) return { session: undefined, changes: [], learned }
+  if (own.length === 0 && before === undefined) return { session: undefined, changes: [], reports: [], learned }
   const { state, changes } = project(before?.session, own, events.at(-1)?.at)
   // A record whose first line is of a newer version is still the record of the session that its stream is named after.
-  return { session: { ...state, session_id: stream.id }, changes: [...(before?.pending ?? []), ...changes], learned }
+  const reports = [...(before?.pending ?? []), ...reportsIn(changes)]
+  return { session: { ...state, session_id: stream.id }, changes, reports, learned }
 }
 
 /** The highest token of each slot that some lines tell of. */

@@ -20,7 +20,7 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (project_id, kind, id, seq)
   );
 
-  -- The state is as of event "as_of"; whoever reads it adds the events behind that.
+  -- The state is as of event "as_of", as is what is said of its tasks; whoever reads them adds the events behind that.
   CREATE TABLE rutter.sessions (
     project_id ${TEXT}, session_id ${TEXT},
     slot ${TEXT}, token bigint NOT NULL, status ${TEXT}, start_time ${TEXT}, state ${TEXT}, as_of bigint NOT NULL,
@@ -29,7 +29,7 @@ export const migrations: readonly string[] = [
   CREATE INDEX sessions_by_slot ON rutter.sessions (project_id, slot, token, start_time);
   CREATE INDEX sessions_by_status ON rutter.sessions (project_id, status, session_id);
 
-  -- What each session's stream says of each task; the ledger of tasks is the merge over sessions.
+  -- What each session's stream says of each task, as of event "as_of" of the session; the ledger of tasks is the merge over sessions.
   CREATE TABLE rutter.task_reports (
     project_id ${TEXT}, session_id ${TEXT}, task_id ${TEXT},
     title text COLLATE "C", status smallint NOT NULL, updated_at ${TEXT},

@@ -75,8 +75,12 @@ export class ReadTransaction implements LedgerReader {
     return await this.rows.turnIsCounted(sessionId, requestId)
   }
 
-  async task(taskId: string) {
-    return await this.#tasks.task(taskId)
+  async task(id: string) {
+    return await this.#tasks.task(id)
+  }
+
+  async tasksById(ids: readonly string[]) {
+    return await this.#tasks.tasksById(ids)
   }
 
   async tasks(filter: { status?: TaskStatus | undefined; limit: number }) {

@@ -1,6 +1,6 @@
 import type { StreamRef } from '../../domain/event.ts'
 import type { MemoryEvent } from '../../domain/memory/events.ts'
-import { type Change, project } from '../../domain/session/projection.ts'
+import { type Change, project, reportsIn } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
 import { toldIn } from '../../domain/stream.ts'
 import type { Progress } from '../../ports/ledger.ts'
@@ -54,6 +54,6 @@ export async function projectStream(
     session = after.state
     changes.push(...after.changes)
   }
-  if (session !== undefined) await rows.put(session, seq, changes)
+  if (session !== undefined) await rows.put(session, seq, { changes, reports: reportsIn(changes) })
   await memory.take(stream, learned)
 }

@@ -1,4 +1,4 @@
-import type { Change } from '../../domain/session/projection.ts'
+import type { TaskReport } from '../../domain/session/projection.ts'
 import { hasEnded, type SessionState } from '../../domain/session/state.ts'
 import type { Heartbeat, LeaseStatus } from '../../ports/ledger.ts'
 import { checkSeen } from './fences.ts'
@@ -19,7 +19,7 @@ export interface Left {
   readonly session: SessionState | undefined
   /** The event that its rows are of, and what is in none of them yet. */
   readonly as_of: number
-  readonly pending: readonly Change[]
+  readonly pending: readonly TaskReport[]
   readonly beat: Heartbeat | undefined
   readonly lease: LeaseStatus | undefined
   /** Since when the lease is held at least, by `performance.now()`. */

@@ -1,9 +1,9 @@
 import type { SearchDoc } from '../../domain/memory/search-doc.ts'
-import { type Change, reportsIn, type TaskReport } from '../../domain/session/projection.ts'
+import type { Change, TaskReport } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
 import type { Heartbeat, SessionFilter } from '../../ports/ledger.ts'
 import { SearchIndex } from './search-index.ts'
-import { STATE, type Standing, standingOf, stateOf } from './session-snapshot.ts'
+import { type SessionStanding, STATE, standingIn, stateOf } from './session-snapshot.ts'
 import { type Row, restored, type Sql, type Value } from './sql.ts'
 import { mergedReports, putReports, reportColumns, reportParameters } from './task-reports.ts'
 import { putTurnRequests, turnIsCounted } from './turn-requests.ts'
@@ -24,12 +24,12 @@ export class Rows {
     return (await this.standing(id))?.session
   }
 
-  async standing(id: string): Promise<Standing | undefined> {
+  async standing(id: string): Promise<SessionStanding | undefined> {
     const row = await this.#sql.get(
       `SELECT ${STATE} FROM rutter.sessions AS s WHERE project_id = $1 AND session_id = $2`,
       [this.#project, id],
     )
-    return row === undefined ? undefined : standingOf(row)
+    return row === undefined ? undefined : standingIn(row)
   }
 
   async slotOf(sessionId: string): Promise<string | undefined> {
@@ -69,14 +69,15 @@ export class Rows {
     return row === undefined ? undefined : stateOf(row)
   }
 
-  /**
-   * Keeps a session as it is after its event with the number `asOf`, and what changed beside it since the event that its rows were of:
-   * also what was pending.
-   */
-  async put(state: SessionState, asOf: number, changes: readonly Change[]): Promise<void> {
+  /** Keeps a session as it is after its event with the number `asOf`, and what is in no row yet of what its events changed beside it. */
+  async put(
+    state: SessionState,
+    asOf: number,
+    { changes, reports }: { changes: readonly Change[]; reports: readonly TaskReport[] },
+  ): Promise<void> {
     await Promise.all([
       this.#search.putAll(docsIn(this.#project, changes)),
-      this.#putTaskReports(mergedReports(reportsIn(changes))),
+      this.#putTaskReports(mergedReports(reports)),
       putTurnRequests(this.#sql, this.#project, state, changes),
       this.#putState(state, asOf),
     ])

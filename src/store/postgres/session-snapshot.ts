@@ -1,6 +1,6 @@
 import type { RecordedEvent } from '../../domain/event.ts'
-import { isSessionEvent } from '../../domain/session/events.ts'
-import { type Change, project } from '../../domain/session/projection.ts'
+import { isSessionEvent, type SessionEvent } from '../../domain/session/events.ts'
+import { project, reportsIn, type TaskReport } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
 import { type Row, restored } from './sql.ts'
 import { understood } from './streams.ts'
@@ -12,53 +12,52 @@ import { understood } from './streams.ts'
  * nobody sees the one without the other. What rows are found by is always the latest.
  */
 
-/** Events that the rows may be behind. Reading each takes some microseconds; twice as many spare hardly anything more. */
-const BEHIND = 16
+/** Events from one snapshot to the next. Reading each takes some microseconds; twice as many spare hardly anything more. */
+export const EVERY = 16
 
 /** A session as its rows and the events behind them make it. */
-export interface Standing {
+export interface SessionStanding {
   readonly session: SessionState
   /** The number of the event that the rows are of. */
   readonly as_of: number
-  /** What is in no row yet. */
-  readonly pending: readonly Change[]
+  /** What the events behind that say of tasks: it is in no row yet. */
+  readonly pending: readonly TaskReport[]
 }
 
-/** The columns of `rutter.sessions AS s` that `standingOf` reads. */
+/** The columns of `rutter.sessions AS s` that `standingIn` reads. */
 export const STATE = `s.state, s.as_of, ${linesSince()} AS since`
 
 /** The lines of a session behind those that its rows are of. As one text, since the driver reads an array sign by sign. */
 export function linesSince(which = ''): string {
-  return `(SELECT string_agg(line, E'\\n') FROM (
-    SELECT line FROM rutter.events AS e
-    WHERE e.project_id = s.project_id AND e.kind = 'session' AND e.id = s.session_id AND e.seq > s.as_of ${which} ORDER BY e.seq
-  ) AS behind)`
+  return `(
+    SELECT string_agg(e.line, E'\\n' ORDER BY e.seq) FROM rutter.events AS e
+    WHERE e.project_id = s.project_id AND e.kind = 'session' AND e.id = s.session_id AND e.seq > s.as_of ${which}
+  )`
 }
 
-/** The events in what `linesSince` gave. */
-export function eventsIn(since: unknown): RecordedEvent[] {
+/** The events in what `linesSince` gave. One of a later version is passed over, as everywhere. */
+export function eventsIn(since: unknown): SessionEvent[] {
+  return recordedIn(since).filter(isSessionEvent)
+}
+
+function recordedIn(since: unknown): RecordedEvent[] {
   return since === null ? [] : restored(since).split('\n').flatMap(understood)
 }
 
-export function standingOf(row: Row): Standing {
+export function standingIn(row: Row): SessionStanding {
   const kept = JSON.parse(restored(row['state'])) as SessionState
-  const events = eventsIn(row['since'])
+  const events = recordedIn(row['since'])
   const { state, changes } = project(kept, events.filter(isSessionEvent), events.at(-1)?.at)
-  return { session: state, as_of: Number(row['as_of']), pending: stillPending(changes) }
+  return { session: state, as_of: Number(row['as_of']), pending: reportsIn(changes) }
 }
 
 export function stateOf(row: Row): SessionState {
-  return standingOf(row).session
-}
-
-/** Of what a step changed that which waits for the next snapshot: what it says of tasks. */
-export function stillPending(changes: readonly Change[]): Change[] {
-  return changes.filter(({ table }) => table === 'task_reports')
+  return standingIn(row).session
 }
 
 /** True where a step must bring the rows up to itself: they are too far behind, or found by what has changed. */
 export function isDue(before: SessionState, after: SessionState, asOf: number, seq: number): boolean {
-  return seq - asOf > BEHIND || FOUND_BY.some((field) => before[field] !== after[field])
+  return seq - asOf >= EVERY || FOUND_BY.some((field) => before[field] !== after[field])
 }
 
 const FOUND_BY = ['slot', 'token', 'status', 'start_time'] as const satisfies readonly (keyof SessionState)[]

@@ -2,11 +2,13 @@ import type { TaskReport } from '../../domain/session/projection.ts'
 import type { SessionState } from '../../domain/session/state.ts'
 import type { Heartbeat } from '../../ports/ledger.ts'
 import { beatOf } from './rows.ts'
-import { STATE, type Standing, standingOf } from './session-snapshot.ts'
+import { isDue, type SessionStanding, STATE, standingIn } from './session-snapshot.ts'
 import { LEASE } from './slots.ts'
 import { Overtaken, type Row, type Sql, type Value } from './sql.ts'
 import { headIn, MOVE_HEAD, NEVER_WRITTEN, type SeenHead, type StreamHead } from './streams.ts'
-import { putReports, reportColumns, reportParameters, reportValues } from './task-reports.ts'
+import { mergedReports, putReports, reportColumns, reportParameters, reportValues } from './task-reports.ts'
+import type { TouchedStream } from './touched.ts'
+import { requestsIn } from './turn-requests.ts'
 
 /*
  * The two statements of a usual call, a session that goes on by a step: one that reads all that such a call asks, and one that writes
@@ -25,7 +27,7 @@ const BEFORE = `
 /** What is known of a session at one moment. */
 export interface SessionBefore {
   readonly head: SeenHead
-  readonly standing: Standing | undefined
+  readonly standing: SessionStanding | undefined
   readonly beat: Heartbeat | undefined
   /** With the columns of its slot. */
   readonly row: Row
@@ -35,7 +37,7 @@ export async function sessionBefore(sql: Sql, projectId: string, id: string): Pr
   const row = (await sql.get(BEFORE, [projectId, id])) ?? {}
   return {
     head: row['seq'] === null ? NEVER_WRITTEN : headIn(row),
-    standing: row['state'] === null ? undefined : standingOf(row),
+    standing: row['state'] === null ? undefined : standingIn(row),
     beat: row['at'] === null ? undefined : beatOf(row),
     row,
   }
@@ -54,6 +56,24 @@ export interface SessionStep {
   /** What the rows of the session are to be, where they are not to stay as they are. */
   readonly snapshot: Snapshot | null
   readonly request_ids: readonly string[]
+}
+
+/** What is to be written of a session that goes on. */
+export function stepOf({
+  stream,
+  before,
+  after,
+  lines,
+  reports,
+  changes,
+  stood,
+  session,
+  asOf,
+}: TouchedStream): SessionStep {
+  if (stood === undefined || session === undefined)
+    throw new Error(`Session ${stream.id} goes on without having begun.`)
+  const snapshot = isDue(stood, session, asOf, after.seq) ? { session, reports: mergedReports(reports) } : null
+  return { before, after, lines, session_id: stream.id, snapshot, request_ids: requestsIn(changes) }
 }
 
 /** Fails as a conflict, with nothing changed, where the session has gone on. */

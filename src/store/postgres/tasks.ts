@@ -1,6 +1,5 @@
-import { isSessionEvent } from '../../domain/session/events.ts'
 import { reportsOf, type TaskReport } from '../../domain/session/projection.ts'
-import { ENDED_STATUSES } from '../../domain/session/state.ts'
+import { LIVE_STATUSES } from '../../domain/session/state.ts'
 import { type TaskSync, UNMATCHED_LISTED } from '../../domain/session/statistics.ts'
 import { mergeTask, TASK_STATUSES, type Task, type TaskStatus } from '../../domain/task.ts'
 import { eventsIn, linesSince } from './session-snapshot.ts'
@@ -20,16 +19,29 @@ export class Tasks {
     this.#project = projectId
   }
 
-  async task(taskId: string): Promise<Task | undefined> {
+  async task(id: string): Promise<Task | undefined> {
+    return (await this.tasksById([id])).get(id)
+  }
+
+  async tasksById(ids: readonly string[]): Promise<Map<string, Task>> {
+    const [only = '', ...others] = ids
+    // What is half a character here is another half elsewhere.
+    const isPlain = others.length === 0 && !only.toWellFormed().includes(HALF)
+    const text = isPlain ? `"task_id":${JSON.stringify(only)}` : undefined
     const [recent, rows] = await Promise.all([
-      this.#recent(`"task_id":${JSON.stringify(taskId)}`),
-      this.#sql.all('SELECT * FROM rutter.task_reports WHERE project_id = $1 AND task_id = $2', [
+      this.#recent(text),
+      this.#sql.all('SELECT * FROM rutter.task_reports WHERE project_id = $1 AND task_id = ANY ($2::text[])', [
         this.#project,
-        taskId,
+        ids,
       ]),
     ])
-    const said = [...rows.map(reportOf), ...recent.filter(({ task_id }) => task_id === taskId)]
-    return merged(said).get(taskId)
+    const tasks = merged([...rows.map(reportOf), ...recent])
+    return new Map(
+      ids.flatMap((id) => {
+        const task = tasks.get(id.toWellFormed())
+        return task === undefined ? [] : [[id, task]]
+      }),
+    )
   }
 
   async tasks(filter: { status?: TaskStatus | undefined; limit: number }): Promise<{ tasks: Task[]; total: number }> {
@@ -78,7 +90,7 @@ export class Tasks {
     return {
       tasks_marked_done: Number(counts?.['marked'] ?? 0) + news.filter(({ marked_done }) => marked_done).length,
       unmatched_count: Number(counts?.['unmatched'] ?? 0) + newsUnmatched.length,
-      unmatched_task_ids: ids.sort().slice(0, UNMATCHED_LISTED),
+      unmatched_task_ids: ids.sort(byBytes).slice(0, UNMATCHED_LISTED),
     }
   }
 
@@ -92,8 +104,11 @@ export class Tasks {
   }
 }
 
-/** Sessions that are over have nothing that is in no row. */
-const RECENT = recentOf(`s.status NOT IN (${ENDED_STATUSES.map((status) => `'${status}'`).join(', ')})`)
+/** What a store keeps of half a character. */
+const HALF = '\u{FFFD}'
+
+/** Those that are over have nothing that is in no row; they are many, so the index must pass them over. */
+const RECENT = recentOf(`s.status IN (${LIVE_STATUSES.map((status) => `'${status}'`).join(', ')})`)
 const RECENT_OF = recentOf('s.session_id = $3')
 
 function recentOf(which: string): string {
@@ -103,7 +118,7 @@ function recentOf(which: string): string {
 }
 
 function recentIn(row: Row): TaskReport[] {
-  return reportsOf(restored(row['session_id']), eventsIn(row['since']).filter(isSessionEvent))
+  return reportsOf(restored(row['session_id']), eventsIn(row['since']))
 }
 
 /** Ids and statuses that are in no row yet are $2 and $3. */
@@ -145,4 +160,9 @@ function reportOf(row: Row): TaskReport {
     completed: completed === true,
     marked_done: marked_done === true,
   }
+}
+
+/** The order of the database, which is another than that of code units where there are characters of two halves. */
+function byBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }

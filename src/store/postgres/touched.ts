@@ -1,6 +1,6 @@
 import type { StreamRef } from '../../domain/event.ts'
 import type { MemoryEvent } from '../../domain/memory/events.ts'
-import type { Change } from '../../domain/session/projection.ts'
+import type { Change, TaskReport } from '../../domain/session/projection.ts'
 import { hasEnded, type SessionState } from '../../domain/session/state.ts'
 import type { Recalled } from './recalled.ts'
 import type { SeenHead, StreamHead } from './streams.ts'
@@ -19,14 +19,15 @@ export interface TouchedStream {
   /** Time of the last event; empty where none is known. */
   lastAt: string
   readonly lines: string[]
-  /** With what was pending before. */
   readonly changes: Change[]
+  /** What is said of tasks and is in no row yet: what was pending before, and of the changes that which is of tasks. */
+  readonly reports: TaskReport[]
   readonly learned: MemoryEvent[]
 }
 
 /** One to which nothing was added yet. */
 export function untouched(stream: StreamRef, before: SeenHead, session?: SessionState): TouchedStream {
-  const nothing = { recalled: null, asOf: 0, lastAt: '', lines: [], changes: [], learned: [] }
+  const nothing = { recalled: null, asOf: 0, lastAt: '', lines: [], changes: [], reports: [], learned: [] }
   return { stream, before, after: before, session, stood: session, ...nothing }
 }
 

@@ -11,12 +11,9 @@ import type { MemoryLocks } from './memory-locks.ts'
 import { MemoryProjection } from './memory-projection.ts'
 import { ReadTransaction, type TransactionParts } from './read-transaction.ts'
 import { type Recalled, Recollection } from './recalled.ts'
-import { isDue, stillPending } from './session-snapshot.ts'
-import { sessionBefore, writeStep } from './session-step.ts'
+import { sessionBefore, stepOf, writeStep } from './session-step.ts'
 import type { Sql } from './sql.ts'
-import { mergedReports } from './task-reports.ts'
 import { type Flushed, isUsual, type TouchedStream, untouched } from './touched.ts'
-import { requestsIn } from './turn-requests.ts'
 
 /**
  * A write. Events are gathered while the caller decides, and go out together in `flush`; each stream is added to only where it still
@@ -25,7 +22,7 @@ import { requestsIn } from './turn-requests.ts'
  */
 export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   readonly #opened = new Map<string, Promise<TouchedStream>>()
-  /** The same once they are open. */
+  /** The same once they are open; whoever has one opened awaits it. */
   readonly #touched: TouchedStream[] = []
   readonly #recollection: Recollection
   readonly #locks: MemoryLocks
@@ -61,7 +58,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     const at = stream.kind === 'memory' && touched.lastAt > by.at ? touched.lastAt : by.at
     const step = encodeStep(touched.after, events, { newId: this.parts.newId, ...by, at })
     touched.lines.push(...step.lines)
-    touched.after = step.end
+    touched.after = step.last
     touched.lastAt = at
     const { own, learned } = toldIn(stream, step.recorded)
     touched.learned.push(...learned)
@@ -69,6 +66,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     const { state, changes } = project(touched.session, own, at)
     touched.session = state
     touched.changes.push(...changes)
+    touched.reports.push(...reportsIn(changes))
   }
 
   /** Each copy of the repository adds to a stream of its own, as it does where the log is files. */
@@ -138,12 +136,12 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
   /** Remembers what was written, once it is committed. */
   remember(): void {
     this.slots.noteRenewals()
-    for (const { stream, before, recalled, after, session, asOf, changes } of this.#touched) {
+    for (const { stream, before, recalled, after, session, asOf, reports } of this.#touched) {
       if (stream.kind !== 'session' || session === undefined) continue
       const head = { ...after, fence: before.fence + (this.#disturbed.includes(stream.id) ? 1 : 0) }
       const [lease, beat] = [this.judged.get(session.slot), this.#beats.get(stream.id)]
       const held_since = this.slots.heldSince(session.slot) ?? recalled?.held_since ?? Number.NEGATIVE_INFINITY
-      const pending = asOf === after.seq ? [] : stillPending(changes)
+      const pending = asOf === after.seq ? [] : reports
       this.parts.recalled.keep(stream.id, { head, session, as_of: asOf, pending, beat, lease, held_since })
     }
   }
@@ -161,18 +159,15 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     const isStep = only !== undefined && others.length === 0 && this.#heard.size === 0 && isUsual(only)
     const isAlone =
       isStep && !this.sql.isInTransaction && this.#touched.every((one) => one === only || one.recalled === null)
-    return { marks, sent: isAlone ? [this.#step(only)] : await this.#sendAll(written) }
+    const sent = isAlone ? [this.#step(only)] : await this.#sendAll(written)
+    untilAwaited(sent)
+    return { marks, sent }
   }
 
   #step(touched: TouchedStream): Promise<void> {
-    const { stream, before, after, lines, changes, stood, session } = touched
-    if (stood === undefined || session === undefined)
-      throw new Error(`Session ${stream.id} goes on without having begun.`)
-    const isKept = isDue(stood, session, touched.asOf, after.seq)
-    const snapshot = isKept ? { session, reports: mergedReports(reportsIn(changes)) } : null
-    if (isKept) touched.asOf = after.seq
-    const parts = { before, after, lines, snapshot, request_ids: requestsIn(changes) }
-    return writeStep(this.sql, this.project_id, { session_id: stream.id, ...parts })
+    const step = stepOf(touched)
+    if (step.snapshot !== null) touched.asOf = step.after.seq
+    return writeStep(this.sql, this.project_id, step)
   }
 
   async #sendAll(written: readonly TouchedStream[]): Promise<Promise<void>[]> {
@@ -183,10 +178,10 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     // The slot's row, the stream's, the heartbeat's: in this order everybody has them, so nobody waits for another in a circle.
     const sent = [this.confirm(), ...[...this.#heard.keys()].map((id) => this.slots.renew(id))]
     for (const touched of written) {
-      const { stream, before, after, lines, changes, session } = touched
+      const { stream, before, after, lines, reports, changes, session } = touched
       sent.push(this.streams.append(stream, before, after, lines))
       if (session === undefined) continue
-      sent.push(this.rows.put(session, after.seq, changes))
+      sent.push(this.rows.put(session, after.seq, { changes, reports }))
       touched.asOf = after.seq
     }
     for (const id of this.#disturbed) {
@@ -194,8 +189,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
       sent.push(raiseFence(this.sql, this.project_id, id, looked?.before))
     }
     for (const [id, heartbeat] of this.#heard) sent.push(this.rows.putHeartbeat(id, heartbeat))
-    // Whoever awaits them is told. Where the connection is lost before, nobody is there yet.
-    for (const one of sent) one.catch(() => {})
+    untilAwaited(sent)
     const memory = new MemoryProjection(this.sql, this.project_id)
     for (const { stream, learned } of written) await memory.take(stream, learned)
     return sent
@@ -229,7 +223,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
       if (leased !== undefined && !this.judged.has(leased.slot)) this.judged.set(leased.slot, leased.status)
       if (!this.#beats.has(stream.id)) this.#beats.set(stream.id, beat)
       const { session, as_of = 0, pending = [] } = standing ?? {}
-      return { ...untouched(stream, head, session), asOf: as_of, changes: [...pending] }
+      return { ...untouched(stream, head, session), asOf: as_of, reports: [...pending] }
     }
     const before = await this.streams.head(stream)
     const lastAt = await this.streams.lastAt(stream, before)
@@ -240,7 +234,7 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     const { head, session, as_of, pending, beat, lease } = recalled
     if (!this.judged.has(session.slot)) this.judged.set(session.slot, lease)
     if (!this.#beats.has(stream.id)) this.#beats.set(stream.id, beat)
-    return { ...untouched(stream, head, session), asOf: as_of, changes: [...pending], recalled }
+    return { ...untouched(stream, head, session), asOf: as_of, reports: [...pending], recalled }
   }
 
   async #lock(stream: StreamRef): Promise<void> {
@@ -248,4 +242,9 @@ export class WriteTransaction extends ReadTransaction implements LedgerWriter {
     if (slot !== undefined) await this.slots.lock(slot)
     await this.streams.lock(stream)
   }
+}
+
+/** Whoever awaits them is told if they fail, and may have to wait for others before that. */
+function untilAwaited(sent: readonly Promise<unknown>[]): void {
+  for (const one of sent) one.catch(() => {})
 }

@@ -89,9 +89,19 @@ export class ReadTransaction implements LedgerReader {
     return this.parts.rows.turnIsCounted(sessionId, requestId)
   }
 
-  async task(taskId: string) {
+  async task(id: string) {
     this.catchUp()
-    return this.parts.rows.task(taskId)
+    return this.parts.rows.task(id)
+  }
+
+  async tasksById(ids: readonly string[]) {
+    this.catchUp()
+    return new Map(
+      ids.flatMap((id) => {
+        const task = this.parts.rows.task(id)
+        return task === undefined ? [] : [[id, task]]
+      }),
+    )
   }
 
   async tasks(filter: { status?: TaskStatus | undefined; limit: number }) {

@@ -1,5 +1,4 @@
 import fc from 'fast-check'
-import pg from 'pg'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { NOTHING } from '../../../src/domain/copies.ts'
 import { lineHash } from '../../../src/log/line.ts'
@@ -7,7 +6,7 @@ import { encodeStep } from '../../../src/log/record.ts'
 import type { Piece } from '../../../src/ports/log-copy.ts'
 import { refusalOf, testClock } from '../../support/book.ts'
 import { sharedServer } from '../../support/postgres.ts'
-import { agentOn, ledgerOn, preparedDatabase, startedAgent } from '../../support/trouble.ts'
+import { agentOn, ledgerOn, preparedDatabase, startedAgent, statementsOf } from '../../support/trouble.ts'
 
 void sharedServer()
 
@@ -24,17 +23,6 @@ async function setUp() {
   const otherCalls = (name: string, input = {}) => other.call(name, { session_id, ...input })
   const operator = agentOn(ledgerOn(database.url), 'operators', testClock(), { kind: 'operator', name: 'Anna' })
   return { ...database, agent, session_id, otherCalls, operator }
-}
-
-/** Statements that go to the server while something is done. */
-async function statementsOf(work: () => Promise<unknown>): Promise<string[]> {
-  const spy = vi.spyOn(pg.Client.prototype, 'query')
-  try {
-    await work()
-    return spy.mock.calls.map(([asked]) => String((asked as { text?: string }).text ?? asked))
-  } finally {
-    spy.mockRestore()
-  }
 }
 
 test('a call after the first is one statement, that decides by what this process remembers and asks whether it still is so', async () => {
@@ -242,7 +230,7 @@ test('a slot that was given to another session without a word in the record is l
 function granted(slot: string, token: number): Piece {
   const holder = { host: 'elsewhere', boot_id: '', pid_space: '', pid: 1, started: '' }
   const data = { slot, token, reason: 'initialized', holder, book: 'elsewhere' }
-  const { lines, recorded, end } = encodeStep(NOTHING, [{ type: 'lease.granted', data }], {
+  const { lines, recorded, last } = encodeStep(NOTHING, [{ type: 'lease.granted', data }], {
     actor: { kind: 'rutter', name: 'test' },
     at: '2026-01-01T00:00:00.000Z',
     newId: () => 'an-id',
@@ -250,7 +238,7 @@ function granted(slot: string, token: number): Piece {
   const copied = lines.flatMap((line, i) =>
     recorded[i] === undefined ? [] : [{ line, event: recorded[i], understood: true }],
   )
-  return { stream: { kind: 'session', id: 'elsewhere' }, after: NOTHING, lines: copied, end }
+  return { stream: { kind: 'session', id: 'elsewhere' }, after: NOTHING, lines: copied, end: last }
 }
 
 test('a token that rose with what another copy brought is seen by the next call', async () => {
