@@ -12,6 +12,8 @@ export interface StoreAbout {
   readonly row_level_security: boolean
   /** False where row-level security keeps text search from its index, so that it reads every document of a project. */
   readonly search_by_index: boolean
+  /** What a superuser runs in the database, once, to change that; `null` where search goes by its index. */
+  readonly search_remedy: string | null
 }
 
 /** What a migration came to. */

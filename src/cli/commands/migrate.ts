@@ -74,18 +74,18 @@ function tablesPhrase({ before, steps, newest }: Migrated): string {
 }
 
 function securityLines(migrated: Migrated): string[] {
-  const { row_level_security: isOn, row_level_security_changed: isChanged, search_by_index } = migrated
+  const { row_level_security: isOn, row_level_security_changed: isChanged, search_remedy } = migrated
   if (isOn) {
     return [
       `Row-level security is ${isChanged ? 'on now' : 'on'}: a role sees the projects that rutter.project_grants gives it, and no other.`,
       ...(isChanged
         ? ['Give a role its projects with what rutter migrate --print-grants ROLE --projects IDS prints.']
         : []),
-      ...(search_by_index
+      ...(search_remedy === null
         ? []
         : [
             'Search reads all documents of a project until a superuser has run this in the database, once:',
-            '  ALTER FUNCTION pg_catalog.ts_match_vq(tsvector, tsquery) LEAKPROOF;',
+            `  ${search_remedy}`,
           ]),
     ]
   }

@@ -6,6 +6,9 @@ import { Pool, type PoolOptions } from './pool.ts'
 import { hasRowSecurity, secureRows, unsecureRows } from './row-security.ts'
 import type { Sql } from './sql.ts'
 
+/** The function behind the operator by which a document is found. */
+const MATCHES = 'pg_catalog.ts_match_vq(tsvector, tsquery)'
+
 /** The team's database as its owner sees it. */
 export class PostgresTeamStore implements TeamStore {
   readonly where: string
@@ -46,19 +49,21 @@ async function about(sql: Sql, where: string): Promise<StoreAbout> {
   // An index is looked into before the policies are only by functions of which it is certain that they give nothing away.
   const row = await sql.get(
     `SELECT current_user AS role, current_setting('server_version') AS version,
-       (SELECT proleakproof FROM pg_catalog.pg_proc
-        WHERE oid = to_regprocedure('pg_catalog.ts_match_vq(tsvector, tsquery)')) AS is_leakproof`,
+       (SELECT proleakproof FROM pg_catalog.pg_proc WHERE oid = to_regprocedure($1)) AS is_leakproof`,
+    [MATCHES],
   )
   const isSecured = await hasRowSecurity(sql)
   const standing = await standingOf(sql, where)
   const hasTables = standing === 'current' || standing === 'behind'
   const version = hasTables ? await sql.get("SELECT version FROM rutter.meta WHERE project_id = '*'") : undefined
+  const isByIndex = !isSecured || row?.['is_leakproof'] === true
   return {
     server: `PostgreSQL ${row?.['version']}`,
     role: String(row?.['role']),
     version: version === undefined ? null : Number(version['version']),
     newest: migrations.length,
     row_level_security: isSecured,
-    search_by_index: !isSecured || row?.['is_leakproof'] === true,
+    search_by_index: isByIndex,
+    search_remedy: isByIndex ? null : `ALTER FUNCTION ${MATCHES} LEAKPROOF;`,
   }
 }

@@ -49,9 +49,13 @@ test('the SQL in docs/scale.md does what it says, step by step on a server of it
   await use(url('atlas_agent'), 'atlas-web')
   expect((await refusalOf(use(url('atlas_agent'), 'borealis'))).message).toContain('was not given project "borealis"')
 
-  expect(await owner.about()).toMatchObject({ row_level_security: true, search_by_index: false })
+  expect(await owner.about()).toMatchObject({
+    row_level_security: true,
+    search_by_index: false,
+    search_remedy: leakproof?.trim(),
+  })
   await run(leakproof ?? '', server.url('rutter'))
-  expect(await owner.about()).toMatchObject({ row_level_security: true, search_by_index: true })
+  expect(await owner.about()).toMatchObject({ row_level_security: true, search_by_index: true, search_remedy: null })
 
   const [removal] = sqlOf('Old sessions')
   const tables = (await server.sql(TABLES, 'rutter')).map(({ name }) => String(name))
