@@ -14,7 +14,7 @@ const HEEDED = [
 
 /** What psql knows as well, and nothing is lost by here: a comfort, or a means that a server which wants it misses aloud. */
 const WITHOUT_LOSS = [
-  ...['target_session_attrs', 'load_balance_hosts', 'passfile', 'connect_timeout', 'tcp_user_timeout', 'keepalives'],
+  ...['load_balance_hosts', 'passfile', 'connect_timeout', 'tcp_user_timeout', 'keepalives'],
   ...['keepalives_idle', 'keepalives_interval', 'keepalives_count', 'sslcompression', 'sslpassword', 'sslkeylogfile'],
   ...['sslsni', 'ssl_max_protocol_version', 'max_protocol_version', 'krbsrvname', 'gsslib', 'gssdelegation'],
   ...['scram_client_key', 'scram_server_key', 'oauth_issuer', 'oauth_client_id', 'oauth_client_secret', 'oauth_scope'],
@@ -26,6 +26,7 @@ const SECRETS = ['password', 'sslpassword', 'scram_client_key', 'scram_server_ke
 
 const NO_REVOCATION =
   'Leave it out; sslrootcert=FILE with an authority that vouches for this server alone trusts fewer.'
+const ONE_HOST = 'Give one host that leads to the primary: a name, a virtual address, or a pooler before the servers.'
 const ON_SERVER = 'the server can demand it of everybody'
 
 /**
@@ -33,7 +34,8 @@ const ON_SERVER = 'the server can demand it of everybody'
  * empty among them counts as not given to psql, too.
  */
 const KEPT = new Map<string, { readonly values: readonly string[]; readonly hint?: string }>([
-  ['channel_binding', { values: ['prefer', 'disable'], hint: 'sslmode=verify-full makes sure of the server, too.' }],
+  ['channel_binding', { values: ['prefer', 'disable', 'require'] }],
+  ['target_session_attrs', { values: ['any'], hint: ONE_HOST }],
   ['gssencmode', { values: ['prefer', 'disable'], hint: 'sslmode=verify-full encrypts by TLS.' }],
   ['sslcertmode', { values: ['allow', 'disable'], hint: `A certificate goes with sslcert and sslkey; ${ON_SERVER}.` }],
   // Those that Node demands by itself.
@@ -74,7 +76,7 @@ export function forDriver(url: string): string {
   const start = url.indexOf('?')
   if (start === -1) return url
   const parameters = new URLSearchParams(url.slice(start + 1))
-  checkServer(parameters)
+  checkHost(parameters.get('host'))
   checkNames([...parameters.keys()])
   for (const [name, value] of parameters) checkDemand(name, value)
   const mode = parameters.get('sslmode')
@@ -95,13 +97,15 @@ export function forDriver(url: string): string {
   return `${url.slice(0, start)}?${parameters}`
 }
 
-/** The driver connects to one host and asks for no kind of server: it would take several for one odd name, and a demand for nothing. */
-function checkServer(parameters: URLSearchParams): void {
-  const hint = 'Give one host that leads to the primary: a name, a virtual address, or a pooler before the servers.'
-  if (parameters.get('host')?.includes(',')) throw wrong("The store's address names several hosts.", hint)
-  const kind = parameters.get('target_session_attrs') ?? 'any'
-  if (kind !== 'any')
-    throw wrong(`The store's address asks for a server that is "${kind}", which cannot be chosen here.`, hint)
+/** Whether the server must prove that this very connection ends at it. */
+export function demandsBinding(url: string): boolean {
+  const start = url.indexOf('?')
+  return start !== -1 && new URLSearchParams(url.slice(start + 1)).getAll('channel_binding').includes('require')
+}
+
+/** The driver connects to one host: it would take several for one odd name. */
+function checkHost(host: string | null): void {
+  if (host?.includes(',')) throw wrong("The store's address names several hosts.", ONE_HOST)
 }
 
 /** One that is misspelt would be a demand that nobody hears of. */

@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type pg from 'pg'
 import { Refusal } from '../../domain/refusal.ts'
-import { forDriver } from './address.ts'
+import { demandsBinding, forDriver } from './address.ts'
+import { bindingClient } from './channel-binding.ts'
 import { bare, CannotConnect } from './faults.ts'
 import { Turns } from './turns.ts'
 import { notAnAddress } from './where.ts'
@@ -175,7 +176,8 @@ export class Connections {
     } catch {
       throw notAnAddress()
     }
-    const pool = new driver.Pool(settings as pg.PoolConfig)
+    const Client = demandsBinding(url) ? bindingClient(driver.Client) : driver.Client
+    const pool = new driver.Pool({ ...settings, Client } as pg.PoolConfig)
     // An idle connection that the server ends is no error of anybody's: the next call gets another.
     pool.on('error', () => {})
     pool.on('connect', (client) => {

@@ -189,6 +189,12 @@ function explained(error: unknown): { what: string; hint: string } {
       hint: 'Give it in the address (RUTTER_STORE or RUTTER_REMOTE), in PGPASSWORD, or in ~/.pgpass.',
     }
   }
+  if (/channel binding/i.test(said)) {
+    return {
+      what: `is not safe enough for its address: ${said}.`,
+      hint: 'channel_binding=require wants TLS (sslmode=require or better) up to the server itself, no pooler that ends it before, and a password that the server keeps as scram-sha-256.',
+    }
+  }
   if (/SSL|TLS|cert|self-signed|self signed/i.test(`${said} ${code}`)) {
     return {
       what: `and this side do not agree on TLS: ${said}.`,

@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { connect as connectTls, TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { forDriver } from '../../../src/store/postgres/address.ts'
 import { Pool } from '../../../src/store/postgres/pool.ts'
@@ -25,10 +27,21 @@ describe.skipIf(why !== '')(`a server that speaks TLS${why}`, () => {
     // The database "sealed" is for TLS alone, and asks for a password.
     writeFileSync(
       join(server.dataDir, 'pg_hba.conf'),
-      'local all all trust\nhostssl sealed all all scram-sha-256\nhostnossl sealed all all reject\nhost all all all trust\n',
+      [
+        'local all all trust',
+        'hostssl sealed all all scram-sha-256',
+        'hostnossl sealed all all reject',
+        'host plain all all scram-sha-256',
+        'host all clear all password',
+        'host all digested all md5',
+        'host all all all trust',
+        '',
+      ].join('\n'),
     )
     await server.sql('CREATE DATABASE sealed')
-    await server.sql("CREATE ROLE pilot LOGIN PASSWORD 'lead line'")
+    await server.sql('CREATE DATABASE plain')
+    for (const role of ['pilot', 'clear']) await server.sql(`CREATE ROLE ${role} LOGIN PASSWORD 'lead line'`)
+    await server.sql("SET password_encryption = 'md5'; CREATE ROLE digested LOGIN PASSWORD 'lead line'")
     await server.sql('ALTER SYSTEM SET ssl = on')
     await server.sql('SELECT pg_reload_conf()')
     for (let i = 0; i < 200 && (await server.sql('SHOW ssl'))[0]?.['ssl'] !== 'on'; i++) await sleep(25)
@@ -80,6 +93,41 @@ describe.skipIf(why !== '')(`a server that speaks TLS${why}`, () => {
       expect(`${message} ${hint}`).toMatch(/TLS|no encryption/)
       expect(`${message} ${hint}`).not.toMatch(/lead( |%20)line/)
     }
+  })
+
+  describe('where its address asks for channel binding', () => {
+    const sealed = (parameters: string, { user = 'pilot:lead%20line', port = server.port } = {}) =>
+      `postgres://${user}@localhost:${port}/sealed?channel_binding=require${parameters}`
+
+    test('proves that the connection ends at it', async () => {
+      expect(await isSecure(sealed('&sslmode=require'))).toBe(true)
+      expect(await isSecure(sealed(`&sslmode=verify-full&sslrootcert=${encodeURIComponent(authority)}`))).toBe(true)
+      expect(await isSecure(sealed('&sslmode=require&channel_binding=prefer'))).toBe(true)
+    })
+
+    test.each([
+      ['without TLS', 'pilot', 'plain', 'sslmode=disable', /offers none over this connection/],
+      ['without a password', 'admin', 'postgres', 'sslmode=require', /lets this user in without it/],
+      ['for a password as it is', 'clear', 'postgres', 'sslmode=require', /asks for the password without it/],
+      ['for a password by MD5', 'digested', 'postgres', 'sslmode=require', /asks for the password without it/],
+    ])('is left when it lets in %s', async (_, user, database, mode, message) => {
+      const url = `postgres://${user}:lead%20line@localhost:${server.port}/${database}?${mode}`
+      expect(typeof (await isSecure(url))).toBe('boolean')
+      const refusal = await refusalOf(isSecure(`${url}&channel_binding=require`))
+      expect(refusal).toMatchObject({ code: 'store_unavailable', hint: expect.stringContaining('scram-sha-256') })
+      expect(refusal.message).toMatch(message)
+      expect(JSON.stringify(refusal.body)).not.toContain('lead')
+    })
+
+    test('is not mistaken for one that sits between and has a certificate of its own', async () => {
+      const port = await between(server.port, join(folder, 'other'))
+      const url = (parameters: string) =>
+        `postgres://pilot:lead%20line@localhost:${port}/sealed?sslmode=require${parameters}`
+      // Encrypted it is, up to the one between, who reads everything.
+      expect(await isSecure(url(''))).toBe(true)
+      const refusal = await refusalOf(isSecure(url('&channel_binding=require')))
+      expect(refusal.message).toMatch(/channel binding|SCRAM/i)
+    })
   })
 
   test('gets no warning of the driver onto the standard error of a program', async () => {
@@ -180,4 +228,34 @@ function makeCertificates(folder: string, dataDir: string): void {
     writeFileSync(path, readFileSync(join(folder, name)), { mode: 0o600 })
     if ('uid' in as) chownSync(path, as.uid, as.gid)
   }
+}
+
+/** Somebody between, who speaks TLS to both sides, with a certificate of his own for ours. Gives the port where he listens. */
+async function between(port: number, folder: string): Promise<number> {
+  mkdirSync(folder)
+  const made = ['-nodes', '-keyout', 'own.key', '-out', 'own.crt', '-days', '2', '-subj', '/CN=localhost']
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', ...made], { cwd: folder, stdio: 'pipe' })
+  const [key, cert] = [readFileSync(join(folder, 'own.key')), readFileSync(join(folder, 'own.crt'))]
+  const open = new Set<Socket>()
+  const listener = createServer((client) => {
+    const there = connect(port, 'localhost')
+    for (const socket of [client, there]) open.add(socket.on('error', () => {}))
+    // Both begin by asking whether the other speaks TLS, and answer with one letter.
+    client.once('data', (asked) => {
+      there.write(asked)
+      there.once('data', () => {
+        const onward = connectTls({ socket: there, rejectUnauthorized: false })
+        client.write('S')
+        const ours = new TLSSocket(client, { isServer: true, key, cert })
+        for (const socket of [onward, ours]) socket.on('error', () => {})
+        ours.pipe(onward).pipe(ours)
+      })
+    })
+  })
+  await new Promise<void>((resolve) => listener.listen(0, 'localhost', resolve))
+  onTestFinished(() => {
+    for (const socket of open) socket.destroy()
+    listener.close()
+  })
+  return (listener.address() as AddressInfo).port
 }

@@ -107,19 +107,15 @@ test.each([
   expect(`${refusal.message} ${refusal.hint}`).toContain('postgres://USER:PASSWORD@HOST:PORT/DATABASE')
 })
 
-test.each([
-  ['/db?host=one,two', /names several hosts/],
-  ['/db?target_session_attrs=read-write', /asks for a server that is "read-write"/],
-])('what psql would choose a server by is refused, as it would not be looked at: %s', async (rest, message) => {
-  const refusal = await refused(at(`me:${SECRET}@`, rest))
-  expect(refusal).toMatchObject({ code: 'invalid_argument' })
-  expect(refusal.message).toMatch(message)
+test('several hosts are refused, as only one would be looked at', async () => {
+  const refusal = await refused(at(`me:${SECRET}@`, '/db?host=one,two'))
+  expect(refusal).toMatchObject({ code: 'invalid_argument', message: expect.stringMatching(/names several hosts/) })
   expect(refusal.hint).toMatch(/one host/)
 })
 
 test.each([
-  ['channel_binding=require', 'channel_binding', /prefer, disable/],
-  ['channel_binding=prefer&channel_binding=require', 'channel_binding', /prefer, disable/],
+  ['channel_binding=Require', 'channel_binding', /prefer, disable, require/],
+  ['target_session_attrs=read-write', 'target_session_attrs', /any.*one host/],
   ['gssencmode=require', 'gssencmode', /prefer, disable/],
   ['gssencmode=Prefer', 'gssencmode', /prefer, disable/],
   ['require_auth=scram-sha-256', 'require_auth', /verify-full/],
