@@ -114,12 +114,17 @@ export interface CliAgent {
 }
 
 /** An agent that has begun a session: an MCP client with a server process of its own. */
-export async function startAgent(cwd: string, input: Record<string, unknown> = {}): Promise<CliAgent> {
+export async function startAgent(
+  cwd: string,
+  input: Record<string, unknown> = {},
+  env: Readonly<Record<string, string>> = {},
+): Promise<CliAgent> {
   const client = new Client({ name: 'test-agent', version: '1' })
   const transport = new StdioClientTransport({
     command: process.execPath,
     args: [LAUNCHER, 'mcp'],
     cwd,
+    env: { ...env },
     stderr: 'ignore',
   })
   await client.connect(transport)
