@@ -16,6 +16,8 @@ export interface LoggedEvent {
   readonly type: string
   /** ISO 8601 UTC with milliseconds, so that the order of the texts is that of the times. */
   readonly at: string
+  /** When the server committed it, by its own clock, in microseconds; the order of the texts is that of the times. */
+  readonly committed_at: string
   readonly data: {
     readonly request_id?: string | null
     readonly task_id?: string | null
@@ -124,17 +126,17 @@ function lostOf(note: FleetNote, traces: ReadonlyMap<string, readonly string[]>)
 interface Grant {
   readonly session_id: string
   readonly token: number
-  readonly at: string
+  readonly committed_at: string
 }
 
 /** In the order of their tokens. A session that was adopted has several. */
 function grantsBySlot(log: FleetLog): Map<string, Grant[]> {
   const slots = new Map<string, Grant[]>()
   for (const [session_id, events] of log) {
-    for (const { type, at, data } of events) {
+    for (const { type, committed_at, data } of events) {
       if (type !== 'lease.granted') continue
       const { slot = '', token = 0 } = data
-      slots.set(slot, [...(slots.get(slot) ?? []), { session_id, token, at }])
+      slots.set(slot, [...(slots.get(slot) ?? []), { session_id, token, committed_at }])
     }
   }
   for (const grants of slots.values()) grants.sort((a, b) => a.token - b.token)
@@ -146,20 +148,20 @@ function pairs<T>(of: readonly T[]): [T, T][] {
 }
 
 /**
- * The first was over when the second was granted, and did nothing from then on. A time is the writer's wall clock, here that of one
- * machine, taken once the slot is its own and before the write is committed. So whoever comes later, has a later time or the same
- * millisecond; also who ends a dead session to take its slot ends it first. A clock that is set back meanwhile shows as an overlap.
+ * The first was over when the second was granted, and did nothing from then on. The times are those of the commits, which the server
+ * notes: what a writer believed of the time, and how long it took from there to its commit, makes no difference. Who ends a dead
+ * session to take its slot does both with one commit.
  */
 function overlapIn(log: FleetLog, slot: string, first: Grant, second: Grant): string[] {
-  const grants = `${slot}: ${first.token} to ${first.session_id}, ${second.token} to ${second.session_id} at ${second.at}`
+  const grants = `${slot}: ${first.token} to ${first.session_id}, ${second.token} to ${second.session_id} at ${second.committed_at}`
   if (first.token === second.token) return [`${grants}: the same token`]
   if (first.session_id === second.session_id) return []
   const events = log.get(first.session_id) ?? []
   const end = events.find(isEnd)
   if (end === undefined) return [`${grants}: the first never ended`]
-  if (end.at > second.at) return [`${grants}: the first ended at ${end.at}`]
-  const later = events.find(({ at }) => at > second.at)
-  return later === undefined ? [] : [`${grants}: the first has a ${later.type} at ${later.at}`]
+  if (end.committed_at > second.committed_at) return [`${grants}: the first ended at ${end.committed_at}`]
+  const later = events.find(({ committed_at }) => committed_at > second.committed_at)
+  return later === undefined ? [] : [`${grants}: the first has a ${later.type} at ${later.committed_at}`]
 }
 
 /** A grant is recorded by the write that gives out its token, and no token is given out without. */

@@ -20,7 +20,10 @@ export const bench: Bench = {
   name: 'fleet',
   title: `${PROCESSES * AGENTS} agents in ${PROCESSES} processes on ${SLOTS} slots of one database for ${SECONDS} s, killed at random`,
   async run(folder, say) {
-    const server = await startPostgres({ fsync: 'on', max_connections: '200' }, (await postgresPrograms()).at(-1))
+    const server = await startPostgres(
+      { fsync: 'on', max_connections: '200', track_commit_timestamp: 'on' },
+      (await postgresPrograms()).at(-1),
+    )
     try {
       await server.sql('CREATE DATABASE book')
       const root = join(folder, 'root')
@@ -73,13 +76,18 @@ function readNotes(folder: string): FleetNote[] {
   })
 }
 
+const EVENTS = `
+  SELECT id, line, to_char(pg_xact_commit_timestamp(xmin) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') AS committed_at
+  FROM rutter.events WHERE kind = 'session' ORDER BY id, seq`
+
 /** Reads the log with a client of its own, and nothing of Rutter's. */
 async function check(server: TestServer, notes: readonly FleetNote[], kills: number) {
-  const rows = await server.sql(`SELECT id, line FROM rutter.events WHERE kind = 'session' ORDER BY id, seq`, 'book')
+  const rows = await server.sql(EVENTS, 'book')
   const log = new Map<string, LoggedEvent[]>()
-  for (const { id, line } of rows) {
+  for (const { id, line, committed_at } of rows) {
+    if (committed_at === null) throw new Error(`The server did not note when ${line} was committed.`)
     const events = log.get(String(id)) ?? []
-    events.push(JSON.parse(String(line)) as LoggedEvent)
+    events.push({ ...JSON.parse(String(line)), committed_at: String(committed_at) } as LoggedEvent)
     log.set(String(id), events)
   }
   const found = examine(log, notes)

@@ -4,7 +4,12 @@ import { examine, type Findings, type FleetNote, type LoggedEvent } from '../../
 /** A time of one morning, by its millisecond. */
 const at = (ms: number) => new Date(Date.UTC(2026, 4, 8, 9) + ms).toISOString()
 
-const event = (ms: number, type: string, data: LoggedEvent['data'] = {}): LoggedEvent => ({ type, at: at(ms), data })
+const event = (ms: number, type: string, data: LoggedEvent['data'] = {}): LoggedEvent => ({
+  type,
+  at: at(ms),
+  committed_at: at(ms),
+  data,
+})
 const started = (ms: number, slot = 's') => event(ms, 'session.started', { slot })
 const granted = (ms: number, token: number, slot = 's') => event(ms, 'lease.granted', { slot, token })
 const task = (ms: number, task_id: string) => event(ms, 'task.started', { task_id })
@@ -53,6 +58,12 @@ describe("a fleet's log is lawful", () => {
     expect(found({ a, b: [started(9), granted(9, 2), turn(9, 'r2'), ended(9)] })).toEqual({})
   })
 
+  test('with a writer whose clock is an hour ahead, as long as the commits are in order', () => {
+    const ahead = (one: LoggedEvent) => ({ ...one, at: at(3_600_000) })
+    const a = [started(0), granted(0, 1), ended(4)].map(ahead)
+    expect(found({ a, b: [started(5), granted(5, 2)] })).toEqual({})
+  })
+
   test('with a run that was adopted, and the next one after it', () => {
     const a = [started(0), granted(0, 1), turn(2, 'r1'), granted(5, 2), turn(6, 'r2'), ended(7)]
     expect(found({ a, b: [started(8), granted(8, 3)] })).toEqual({})
@@ -68,6 +79,11 @@ describe('a slot was held twice', () => {
   test('where the first ended after the second was granted it', () => {
     const a = [started(0), granted(0, 1), ended(6)]
     expect(found({ a, b: [started(5), granted(5, 2)] })).toEqual({ heldTwice: 1 })
+  })
+
+  test('where the first decided its end before the grant, and committed it after', () => {
+    const end = { ...ended(4), committed_at: at(6) }
+    expect(found({ a: [started(0), granted(0, 1), end], b: [started(5), granted(5, 2)] })).toEqual({ heldTwice: 1 })
   })
 
   test('where the first never ended', () => {
