@@ -73,7 +73,7 @@ export class Tasks {
     ])
     return [
       ...new Set([...rows.map((row) => restored(row['task_id'])), ...recent.map(({ task_id }) => task_id)]),
-    ].sort()
+    ].sort(byBytes)
   }
 
   async taskSync(sessionId: string): Promise<TaskSync> {
