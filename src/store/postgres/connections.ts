@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type pg from 'pg'
 import { Refusal } from '../../domain/refusal.ts'
 import { demandsBinding, forDriver } from './address.ts'
-import { bindingClient } from './channel-binding.ts'
+import { carefulClient } from './client.ts'
 import { bare, CannotConnect } from './faults.ts'
 import { Turns } from './turns.ts'
 import { notAnAddress } from './where.ts'
@@ -176,7 +176,7 @@ export class Connections {
     } catch {
       throw notAnAddress()
     }
-    const Client = demandsBinding(url) ? bindingClient(driver.Client) : driver.Client
+    const Client = carefulClient(driver.Client, { binds: demandsBinding(url) })
     const pool = new driver.Pool({ ...settings, Client } as pg.PoolConfig)
     // An idle connection that the server ends is no error of anybody's: the next call gets another.
     pool.on('error', () => {})

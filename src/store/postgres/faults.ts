@@ -119,6 +119,13 @@ export function outcomeUnknown(lost: unknown, last: unknown, where: string): Ref
 function explained(error: unknown): { what: string; hint: string } {
   const code = codeOf(error) ?? ''
   const said = saidBy(error)
+  // The server calls it an invalid authorization, as it does a wrong password.
+  if (/channel binding|SCRAM-SHA-256-PLUS/i.test(said)) {
+    return {
+      what: `is not safe enough for its address: ${said}.`,
+      hint: 'channel_binding=require wants TLS (sslmode=require or better) up to the server itself, and a password that the server keeps as scram-sha-256. A check that failed means that somebody between has a certificate of his own: a proxy or pooler that ends TLS, or an attacker.',
+    }
+  }
   switch (code) {
     case '28P01':
     case '28000':
@@ -189,10 +196,10 @@ function explained(error: unknown): { what: string; hint: string } {
       hint: 'Give it in the address (RUTTER_STORE or RUTTER_REMOTE), in PGPASSWORD, or in ~/.pgpass.',
     }
   }
-  if (/channel binding/i.test(said)) {
+  if (/Unknown authentication/.test(said)) {
     return {
-      what: `is not safe enough for its address: ${said}.`,
-      hint: 'channel_binding=require wants TLS (sslmode=require or better) up to the server itself, no pooler that ends it before, and a password that the server keeps as scram-sha-256.',
+      what: `asks this user in by a way that is not known here: ${said}.`,
+      hint: "Known are scram-sha-256, md5, password, cert, peer and trust; the server's pg_hba.conf says which is whose.",
     }
   }
   if (/SSL|TLS|cert|self-signed|self signed/i.test(`${said} ${code}`)) {

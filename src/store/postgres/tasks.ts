@@ -71,9 +71,9 @@ export class Tasks {
       this.#recent(),
       this.#sql.all('SELECT DISTINCT task_id FROM rutter.task_reports WHERE project_id = $1', [this.#project]),
     ])
-    return [
-      ...new Set([...rows.map((row) => restored(row['task_id'])), ...recent.map(({ task_id }) => task_id)]),
-    ].sort(byBytes)
+    return [...new Set([...rows.map((row) => restored(row['task_id'])), ...recent.map(({ task_id }) => task_id)])].sort(
+      byBytes,
+    )
   }
 
   async taskSync(sessionId: string): Promise<TaskSync> {

@@ -1,16 +1,27 @@
 import { execFileSync } from 'node:child_process'
-import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect as connectTls, TLSSocket } from 'node:tls'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { forDriver } from '../../../src/store/postgres/address.ts'
 import { Pool } from '../../../src/store/postgres/pool.ts'
 import { refusalOf } from '../../support/book.ts'
 import { rutter, scratchBook } from '../../support/cli.ts'
 import { startPostgres, type TestServer, unprivileged } from '../../support/postgres-server.ts'
+
+/** What a server says, by its protocol: ways to get in, that somebody is in, and that it waits for a statement. */
+const BINDS = message('R', 10, 'SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0')
+const SCRAM = message('R', 10, 'SCRAM-SHA-256\0\0')
+const CLEAR = message('R', 3)
+const KERBEROS = message('R', 7)
+const CONTINUE = message('R', 11, 'r=x,s=AAAA,i=4096')
+const FINAL = message('R', 12, 'v=AAAA')
+const IN = message('R', 0)
+const READY = message('Z', null, 'I')
+const ERROR = message('E', null, 'SFATAL\0C28P01\0Mno\0\0')
 
 const why = hasOpenssl() ? '' : ' (not tested: openssl is not installed here)'
 
@@ -126,7 +137,27 @@ describe.skipIf(why !== '')(`a server that speaks TLS${why}`, () => {
       // Encrypted it is, up to the one between, who reads everything.
       expect(await isSecure(url(''))).toBe(true)
       const refusal = await refusalOf(isSecure(url('&channel_binding=require')))
-      expect(refusal.message).toMatch(/channel binding|SCRAM/i)
+      expect(refusal.message).toMatch(/SCRAM channel binding check failed/)
+      expect(refusal.hint).toMatch(/between/)
+    })
+
+    test.each<[string, Buffer[][]]>([
+      ['offers a proof and lets it in without one', [[BINDS], [IN, READY]]],
+      ['lets it in at once', [[IN, READY]]],
+      ['is ready at once', [[READY]]],
+      ['gives a false proof', [[BINDS], [FINAL, IN, READY]]],
+      ['says all of it in one breath', [[BINDS, FINAL, IN, READY]]],
+      ['refuses, and is ready nevertheless', [[ERROR, READY]]],
+      ['asks for the password, and lets it in', [[CLEAR, IN, READY]]],
+    ])('is told nothing when it is somebody who %s', async (_, says) => {
+      for (const tls of [true, false]) {
+        const other = await impostor(says, tls ? join(folder, 'impostor') : null)
+        const url = `postgres://pilot:lead%20line@localhost:${other.port}/sealed?sslmode=${tls ? 'require' : 'disable'}`
+        const refusal = await refusalOf(isSecure(`${url}&channel_binding=require`))
+        expect(refusal.code).toBe('store_unavailable')
+        await vi.waitFor(() => expect(other.open()).toBe(0))
+        expect(other.heard()).not.toMatch(/lead line|SELECT|BEGIN/)
+      }
     })
   })
 
@@ -144,6 +175,23 @@ describe.skipIf(why !== '')(`a server that speaks TLS${why}`, () => {
     onTestFinished(() => plain.end())
     const url = `postgres://admin@127.0.0.1:${plain.port}/postgres?sslmode=require`
     expect((await refusalOf(isSecure(url))).message).toMatch(/do not agree on TLS: .*does not support SSL/)
+  })
+
+  test.each([
+    ['asks by a way that is not known', 'pilot:lead%20line', [[KERBEROS]], /by a way that is not known here/],
+    ['cannot prove what it is', 'pilot:lead%20line', [[SCRAM], [FINAL, IN, READY]], /SASL/],
+    [
+      'waits for a password that there is none of',
+      'pilot',
+      [[SCRAM], [CONTINUE]],
+      /wants a password, and its address has none/,
+    ],
+  ])('leaves nothing open and nothing broken when it %s', async (_, user, says, message) => {
+    const other = await impostor(says, join(folder, 'impostor'))
+    const url = `postgres://${user}@localhost:${other.port}/sealed?sslmode=require`
+    expect((await refusalOf(isSecure(url))).message).toMatch(message)
+    await vi.waitFor(() => expect(other.open()).toBe(0))
+    expect(other.heard()).not.toMatch(/lead line|SELECT|BEGIN/)
   })
 
   test('is not even called where the address cannot be meant', async () => {
@@ -230,32 +278,85 @@ function makeCertificates(folder: string, dataDir: string): void {
   }
 }
 
+function message(letter: string, code: number | null, text = ''): Buffer {
+  const body = Buffer.concat([code === null ? Buffer.alloc(0) : int32(code), Buffer.from(text)])
+  return Buffer.concat([Buffer.from(letter), int32(body.length + 4), body])
+}
+
+function int32(value: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeInt32BE(value)
+  return bytes
+}
+
+/** Somebody who has a port and no database, says this by turns, and keeps his side open. With a folder he speaks TLS. */
+async function impostor(says: readonly (readonly Buffer[])[], folder: string | null) {
+  const own = folder === null ? null : certificate(folder)
+  let heard = ''
+  const { port, open } = await listening((client) => {
+    const talk = (socket: Socket) => {
+      let turn = 0
+      socket.on('error', () => {})
+      socket.on('data', (bytes) => {
+        heard += bytes.toString('latin1')
+        const next = says[turn++]
+        if (next !== undefined) socket.write(Buffer.concat(next))
+      })
+    }
+    if (own === null) return talk(client)
+    client.once('data', () => {
+      client.write('S')
+      talk(new TLSSocket(client, { isServer: true, ...own }))
+    })
+  })
+  return { port, open: () => open.size, heard: () => heard }
+}
+
 /** Somebody between, who speaks TLS to both sides, with a certificate of his own for ours. Gives the port where he listens. */
 async function between(port: number, folder: string): Promise<number> {
-  mkdirSync(folder)
-  const made = ['-nodes', '-keyout', 'own.key', '-out', 'own.crt', '-days', '2', '-subj', '/CN=localhost']
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', ...made], { cwd: folder, stdio: 'pipe' })
-  const [key, cert] = [readFileSync(join(folder, 'own.key')), readFileSync(join(folder, 'own.crt'))]
-  const open = new Set<Socket>()
-  const listener = createServer((client) => {
+  const own = certificate(folder)
+  const { port: his } = await listening((client) => {
     const there = connect(port, 'localhost')
-    for (const socket of [client, there]) open.add(socket.on('error', () => {}))
+    there.on('error', () => {})
+    client.on('close', () => there.destroy())
     // Both begin by asking whether the other speaks TLS, and answer with one letter.
     client.once('data', (asked) => {
       there.write(asked)
       there.once('data', () => {
         const onward = connectTls({ socket: there, rejectUnauthorized: false })
         client.write('S')
-        const ours = new TLSSocket(client, { isServer: true, key, cert })
+        const ours = new TLSSocket(client, { isServer: true, ...own })
         for (const socket of [onward, ours]) socket.on('error', () => {})
         ours.pipe(onward).pipe(ours)
       })
     })
+  })
+  return his
+}
+
+/** A port until the test ends, and the connections that are open there. */
+async function listening(onClient: (client: Socket) => void) {
+  const open = new Set<Socket>()
+  const listener = createServer((client) => {
+    open.add(client)
+    client.on('error', () => {})
+    client.on('close', () => open.delete(client))
+    onClient(client)
   })
   await new Promise<void>((resolve) => listener.listen(0, 'localhost', resolve))
   onTestFinished(() => {
     for (const socket of open) socket.destroy()
     listener.close()
   })
-  return (listener.address() as AddressInfo).port
+  return { port: (listener.address() as AddressInfo).port, open }
+}
+
+/** One that nobody vouches for. */
+function certificate(folder: string) {
+  if (!existsSync(folder)) {
+    mkdirSync(folder)
+    const made = ['-nodes', '-keyout', 'own.key', '-out', 'own.crt', '-days', '2', '-subj', '/CN=localhost']
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', ...made], { cwd: folder, stdio: 'pipe' })
+  }
+  return { key: readFileSync(join(folder, 'own.key')), cert: readFileSync(join(folder, 'own.crt')) }
 }
