@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type * as z from 'zod'
+import { Refusal } from '../../domain/refusal.ts'
 import { change } from '../call.ts'
 import type { Context } from '../context.ts'
 import { perform } from '../operation.ts'
@@ -56,8 +58,27 @@ export function watchForStop({ ledger }: Context, sessionId: string, stop: () =>
   return () => clearInterval(timer)
 }
 
-/** Ends the session of a command that is over. One that its own agent has stopped meanwhile stays as it is. */
-export async function endCommandRun(context: Context, sessionId: string, outcome: CommandOutcome) {
+/** For how long the end is tried while the store is away, and how often, milliseconds. It cannot be found out later. */
+const PATIENCE_MS = 600_000
+const TRY_EVERY_MS = 2000
+
+export interface EndOptions {
+  /** Called once, when the first attempt finds the store away. */
+  readonly onAway?: (refusal: Refusal, patienceMs: number) => void
+  readonly patience_ms?: number
+  readonly try_every_ms?: number
+}
+
+/**
+ * Ends the session of a command that is over, as soon as the store is there. One that its own agent has stopped meanwhile stays as it
+ * is, as does one whose end was recorded by an attempt of which nobody knew.
+ */
+export async function endCommandRun(
+  context: Context,
+  sessionId: string,
+  outcome: CommandOutcome,
+  { onAway, patience_ms = PATIENCE_MS, try_every_ms = TRY_EVERY_MS }: EndOptions = {},
+) {
   const failed = outcome.exit_code !== 0
   const { detail, ...command } = await context.redactor.redact({
     detail: outcome.problem,
@@ -67,5 +88,15 @@ export async function endCommandRun(context: Context, sessionId: string, outcome
     output_tail: failed ? [...outcome.output_tail] : [],
   })
   const call = { session_id: sessionId, command: { kind: 'end', reason: 'command_exited', detail, command } as const }
-  return await change(context, call, (state, book) => describe(book, state))
+  const until = performance.now() + patience_ms
+  for (let isFirst = true; ; isFirst = false) {
+    try {
+      return await change(context, call, (state, book) => describe(book, state))
+    } catch (error) {
+      const isAway = error instanceof Refusal && error.passing !== null
+      if (!isAway || performance.now() + try_every_ms > until) throw error
+      if (isFirst) onAway?.(error, patience_ms)
+      await sleep(try_every_ms)
+    }
+  }
 }

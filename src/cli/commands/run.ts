@@ -1,6 +1,7 @@
 import { keepLeases } from '../../app/lease-keeper.ts'
 import { asRefusal } from '../../app/operation.ts'
 import { beginCommandRun, endCommandRun, watchForStop } from '../../app/operator/command-run.ts'
+import type { Refusal } from '../../domain/refusal.ts'
 import { exitStatus, runChild } from '../child.ts'
 import type { Cli } from '../command.ts'
 import { defaultSlot } from '../desk.ts'
@@ -50,10 +51,14 @@ export function registerRun(cli: Cli): void {
     const stdout = isJson ? process.stderr : process.stdout
     const child = await runChild(argv, { env, stdout, stop: stopped.signal })
     stopWatching()
-    stopKeeping()
     const status = exitStatus(child)
     try {
-      const session = await endCommandRun(context, session_id, { argv, ...child })
+      const onAway = ({ message }: Refusal, patienceMs: number) => {
+        out.note(
+          `rutter run: ${message} The end of the command is tried for ${patienceMs / 60_000} minutes; Ctrl-C gives it up.`,
+        )
+      }
+      const session = await endCommandRun(context, session_id, { argv, ...child }, { onAway })
       if (isJson)
         out.json({ session_id, exit_status: status, exit_code: child.exit_code, signal: child.signal, session })
     } catch (error) {
@@ -62,6 +67,8 @@ export function registerRun(cli: Cli): void {
       if (isJson) out.json({ error: refusal.body })
       out.note(`rutter run: the end of session ${session_id} was not recorded: ${refusal.message}`)
       return status
+    } finally {
+      stopKeeping()
     }
     const how = child.problem ?? (child.signal === null ? `exit status ${status}` : `ended by ${child.signal}`)
     out.note(`rutter run: ${oneLine(how)}; rutter show ${session_id}`)
