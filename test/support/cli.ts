@@ -99,9 +99,9 @@ export function scratchRepository(name?: string): string {
 }
 
 /** A repository with a book in it, as `rutter init --project atlas` leaves it. */
-export function scratchBook(name?: string): string {
+export function scratchBook(name?: string, project = 'atlas'): string {
   const folder = scratchRepository(name)
-  ensureBook(nodeDisk, bookLayout(join(folder, '.bot')), 'atlas')
+  ensureBook(nodeDisk, bookLayout(join(folder, '.bot')), project)
   return folder
 }
 

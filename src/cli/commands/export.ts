@@ -38,7 +38,7 @@ export function registerExport(cli: Cli): void {
       new Option('--format <format>', 'how it is written').choices(Object.keys(EXPORT_FORMATS)).default('jsonl'),
     )
     .addOption(new Option('--project <id>', "another project than the repository's own").conflicts('allProjects'))
-    .option('--all-projects', 'every project of this book, and what is global')
+    .option('--all-projects', 'every project that this book has learned about, and what is global')
     .option('-o, --output <file>', 'where to; standard output when it is left out')
   cli.action<[], Options>(command, async (desk, _args, { format, project, allProjects, output }) => {
     if (desk.isJson && output === undefined) {
