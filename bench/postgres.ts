@@ -8,7 +8,7 @@ import pg from 'pg'
 import { perform } from '../src/app/operation.ts'
 import { sessionInitialize } from '../src/app/operations/session_initialize.ts'
 import { sessionUpdate } from '../src/app/operations/session_update.ts'
-import { EVERY } from '../src/store/postgres/session-snapshot.ts'
+import { SNAPSHOT_EVERY } from '../src/store/postgres/session-snapshot.ts'
 import { openBook } from '../src/wire.ts'
 import { postgresPrograms, startPostgres, type TestServer } from '../test/support/postgres-server.ts'
 import { type Bench, type BenchResult, compare, takeTurns, times } from './harness.ts'
@@ -82,7 +82,7 @@ async function oneCall(folder: string, server: TestServer, say: (what: string) =
  */
 const PGBENCH = `
 \\set n :n + 1
-\\set nth :n % ${EVERY}
+\\set nth :n % ${SNAPSHOT_EVERY}
 BEGIN;
 UPDATE plain_streams SET seq = seq + 1, hash = repeat('0', 64) WHERE project_id = 'p' AND id = 's' || :client_id;
 INSERT INTO plain_events (project_id, id, seq, line)
@@ -91,7 +91,7 @@ INSERT INTO plain_events (project_id, id, seq, line)
 UPDATE plain_sessions SET state = repeat('x', ${STATE}) WHERE project_id = 'p' AND id = 's' || :client_id;
 INSERT INTO plain_reports (project_id, id, task_id, status, updated_at)
   SELECT 'p', 's' || :client_id, 'task-' || task, 1, '2026-01-01T00:00:00.000Z'
-  FROM plain_streams, generate_series(seq - ${EVERY} + 1, seq) AS task WHERE project_id = 'p' AND id = 's' || :client_id;
+  FROM plain_streams, generate_series(seq - ${SNAPSHOT_EVERY} + 1, seq) AS task WHERE project_id = 'p' AND id = 's' || :client_id;
 \\endif
 COMMIT;
 `
@@ -121,21 +121,8 @@ async function manyCalls(folder: string, server: TestServer, say: (what: string)
   const root = join(folder, 'many')
   mkdirSync(root)
   const floor = async () => {
-    const args = [
-      '-n',
-      '-D',
-      'n=0',
-      '-M',
-      'prepared',
-      '-c',
-      String(CONNECTIONS),
-      '-j',
-      '2',
-      '-T',
-      String(SECONDS),
-      '-f',
-      script,
-    ]
+    const load = ['-c', String(CONNECTIONS), '-j', '2', '-T', String(SECONDS)]
+    const args = ['-n', '-D', 'n=0', '-M', 'prepared', ...load, '-f', script]
     const where = ['-h', server.socketDir, '-p', String(server.port), '-U', 'admin', 'plain']
     const { stdout } = await promisify(execFile)(pgbench, [...args, ...where])
     return [Number(/tps = ([\d.]+)/.exec(stdout)?.[1])]

@@ -62,22 +62,16 @@ export function watchForStop({ ledger }: Context, sessionId: string, stop: () =>
 const PATIENCE_MS = 600_000
 const TRY_EVERY_MS = 2000
 
-export interface EndOptions {
-  /** Called once, when the first attempt finds the store away. */
-  readonly onAway?: (refusal: Refusal, patienceMs: number) => void
-  readonly patience_ms?: number
-  readonly try_every_ms?: number
-}
-
 /**
  * Ends the session of a command that is over, as soon as the store is there. One that its own agent has stopped meanwhile stays as it
- * is, as does one whose end was recorded by an attempt of which nobody knew.
+ * is, as does one whose end was recorded by an attempt of which nobody knew. `onAway` is called once, where the first attempt finds the
+ * store away.
  */
 export async function endCommandRun(
   context: Context,
   sessionId: string,
   outcome: CommandOutcome,
-  { onAway, patience_ms = PATIENCE_MS, try_every_ms = TRY_EVERY_MS }: EndOptions = {},
+  onAway: (refusal: Refusal, patienceMs: number) => void,
 ) {
   const failed = outcome.exit_code !== 0
   const { detail, ...command } = await context.redactor.redact({
@@ -88,15 +82,15 @@ export async function endCommandRun(
     output_tail: failed ? [...outcome.output_tail] : [],
   })
   const call = { session_id: sessionId, command: { kind: 'end', reason: 'command_exited', detail, command } as const }
-  const until = performance.now() + patience_ms
+  const until = performance.now() + PATIENCE_MS
   for (let isFirst = true; ; isFirst = false) {
     try {
       return await change(context, call, (state, book) => describe(book, state))
     } catch (error) {
       const isAway = error instanceof Refusal && error.passing !== null
-      if (!isAway || performance.now() + try_every_ms > until) throw error
-      if (isFirst) onAway?.(error, patience_ms)
-      await sleep(try_every_ms)
+      if (!isAway || performance.now() + TRY_EVERY_MS > until) throw error
+      if (isFirst) onAway(error, PATIENCE_MS)
+      await sleep(TRY_EVERY_MS)
     }
   }
 }

@@ -58,7 +58,7 @@ export function registerRun(cli: Cli): void {
           `rutter run: ${message} The end of the command is tried for ${patienceMs / 60_000} minutes; Ctrl-C gives it up.`,
         )
       }
-      const session = await endCommandRun(context, session_id, { argv, ...child }, { onAway })
+      const session = await endCommandRun(context, session_id, { argv, ...child }, onAway)
       if (isJson)
         out.json({ session_id, exit_status: status, exit_code: child.exit_code, signal: child.signal, session })
     } catch (error) {

@@ -73,9 +73,8 @@ const KNOWN: ReadonlySet<string> = new Set([...HEEDED, ...WITHOUT_LOSS, ...KEPT.
  * change; here each mode means what it means to psql, so that an address that works there works here.
  */
 export function forDriver(url: string): string {
-  const start = url.indexOf('?')
-  if (start === -1) return url
-  const parameters = new URLSearchParams(url.slice(start + 1))
+  const parameters = parametersOf(url)
+  if (parameters === null) return url
   checkHost(parameters.get('host'))
   checkNames([...parameters.keys()])
   for (const [name, value] of parameters) checkDemand(name, value)
@@ -94,13 +93,18 @@ export function forDriver(url: string): string {
   // Both would do without TLS where the server has none. The driver cannot, so they ask for it.
   if (mode === 'allow' || mode === 'prefer') parameters.set('sslmode', 'require')
   parameters.set('uselibpqcompat', 'true')
-  return `${url.slice(0, start)}?${parameters}`
+  return `${url.slice(0, url.indexOf('?'))}?${parameters}`
 }
 
 /** Whether the server must prove that this very connection ends at it. */
 export function demandsBinding(url: string): boolean {
+  return parametersOf(url)?.getAll('channel_binding').includes('require') === true
+}
+
+/** `null` where the address has none. */
+function parametersOf(url: string): URLSearchParams | null {
   const start = url.indexOf('?')
-  return start !== -1 && new URLSearchParams(url.slice(start + 1)).getAll('channel_binding').includes('require')
+  return start === -1 ? null : new URLSearchParams(url.slice(start + 1))
 }
 
 /** The driver connects to one host: it would take several for one odd name. */

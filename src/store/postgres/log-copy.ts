@@ -184,9 +184,10 @@ async function takeIn(
     const said = projected(piece, standing)
     if (said.learned.length > 0) learned.push({ stream, events: said.learned })
     sent.push(append(sql, projectId, piece))
-    if (said.session === undefined) continue
-    if (after.seq === 0) begun.push({ session: said.session, seq: end.seq, changes: said.changes })
-    else sent.push(rows.put(said.session, end.seq, said))
+    const { session, changes, reports } = said
+    if (session === undefined) continue
+    if (after.seq === 0) begun.push({ session, seq: end.seq, changes, reports })
+    else sent.push(rows.put(session, end.seq, { changes, reports }))
   }
   sent.push(putNew(sql, projectId, begun))
   const locks = new MemoryLocks(sql, wanted)

@@ -1,4 +1,4 @@
-import { type Change, reportsIn } from '../../domain/session/projection.ts'
+import type { Change, TaskReport } from '../../domain/session/projection.ts'
 import { hasEnded, type SessionState } from '../../domain/session/state.ts'
 import { docsIn } from './rows.ts'
 import { SearchIndex } from './search-index.ts'
@@ -12,6 +12,7 @@ export interface NewSession {
   /** The number of the last event. */
   readonly seq: number
   readonly changes: readonly Change[]
+  readonly reports: readonly TaskReport[]
 }
 
 /**
@@ -21,7 +22,7 @@ export interface NewSession {
 export async function putNew(sql: Sql, projectId: string, sessions: readonly NewSession[]): Promise<void> {
   if (sessions.length === 0) return
   const states = sessions.map(({ session }) => session)
-  const reports = sessions.flatMap(({ changes }) => mergedReports(reportsIn(changes)))
+  const reports = sessions.flatMap((one) => mergedReports(one.reports))
   const running = sessions.filter(({ session }) => !hasEnded(session))
   const requests = running.map(({ session, changes }) => ({ of: session.session_id, ids: requestsIn(changes) }))
   await Promise.all([

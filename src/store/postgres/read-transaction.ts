@@ -40,7 +40,7 @@ export class ReadTransaction implements LedgerReader {
     this.sql = sql
     this.parts = parts
     this.rows = new Rows(sql, parts.project_id)
-    this.#tasks = new Tasks(sql, parts.project_id)
+    this.#tasks = new Tasks(sql, parts.project_id, this.rows)
     this.streams = new Streams(sql, parts.project_id)
     this.slots = new Slots(sql, parts.project_id, parts.slots)
     this.memory = new PostgresMemory(sql, parts.project_id, beforeMemory)

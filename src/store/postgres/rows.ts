@@ -4,7 +4,7 @@ import type { SessionState } from '../../domain/session/state.ts'
 import type { Heartbeat, SessionFilter } from '../../ports/ledger.ts'
 import { SearchIndex } from './search-index.ts'
 import { type SessionStanding, STATE, standingIn, stateOf } from './session-snapshot.ts'
-import { type Row, restored, type Sql, type Value } from './sql.ts'
+import { type Row, restored, restoredOrNull, type Sql, type Value } from './sql.ts'
 import { mergedReports, putReports, reportColumns, reportParameters } from './task-reports.ts'
 import { putTurnRequests, turnIsCounted } from './turn-requests.ts'
 
@@ -159,11 +159,7 @@ export function beatOf(row: Row): Heartbeat {
   return {
     at: String(row['at']),
     status: restored(row['status']),
-    next_action: maybe(row['next_action']),
-    process_id: maybe(row['process_id']),
+    next_action: restoredOrNull(row['next_action']),
+    process_id: restoredOrNull(row['process_id']),
   }
-}
-
-function maybe(value: unknown): string | null {
-  return value === null ? null : restored(value)
 }

@@ -17,7 +17,7 @@ import { byText } from '../../domain/order.ts'
 import type { Match, SearchFilter } from '../../ports/memory.ts'
 import { TEXT } from './column.ts'
 import { isSampled, keyOf, momentOf, SAMPLED_OF, startOfKey } from './doc-number.ts'
-import { type Row, restored, type Sql } from './sql.ts'
+import { type Row, restored, restoredOrNull, type Sql } from './sql.ts'
 import { CORPUS_COUNTED, indexedTerms, type Place, SMALL_CORPUS, TERM_SCHEMA, TermIndex } from './term-index.ts'
 
 /**
@@ -258,11 +258,11 @@ function candidateOf(row: Row, place: Place): Candidate {
     kind: place.kind,
     id: restored(row['id']),
     scope: String(row['scope']) as SearchDoc['scope'],
-    focus: row['focus'] === null ? null : restored(row['focus']),
-    session_id: row['session_id'] === null ? null : restored(row['session_id']),
+    focus: restoredOrNull(row['focus']),
+    session_id: restoredOrNull(row['session_id']),
     at: restored(row['at']),
     title: restored(row['title']),
-    text: row['text'] === null ? null : restored(row['text']),
+    text: restoredOrNull(row['text']),
   }
 }
 

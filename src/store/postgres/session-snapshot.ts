@@ -13,7 +13,7 @@ import { understood } from './streams.ts'
  */
 
 /** Events from one snapshot to the next. Reading each takes some microseconds; twice as many spare hardly anything more. */
-export const EVERY = 16
+export const SNAPSHOT_EVERY = 16
 
 /** A session as its rows and the events behind them make it. */
 export interface SessionStanding {
@@ -57,7 +57,7 @@ export function stateOf(row: Row): SessionState {
 
 /** True where a step must bring the rows up to itself: they are too far behind, or found by what has changed. */
 export function isDue(before: SessionState, after: SessionState, asOf: number, seq: number): boolean {
-  return seq - asOf >= EVERY || FOUND_BY.some((field) => before[field] !== after[field])
+  return seq - asOf >= SNAPSHOT_EVERY || FOUND_BY.some((field) => before[field] !== after[field])
 }
 
 const FOUND_BY = ['slot', 'token', 'status', 'start_time'] as const satisfies readonly (keyof SessionState)[]

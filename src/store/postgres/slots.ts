@@ -1,7 +1,7 @@
 import type { Holder, Lease } from '../../domain/lease.ts'
 import type { LeaseStatus } from '../../ports/ledger.ts'
 import type { Processes } from '../../ports/processes.ts'
-import { Overtaken, type Row, restored, type Sql } from './sql.ts'
+import { Overtaken, type Row, restored, restoredOrNull, type Sql } from './sql.ts'
 
 /** What a process remembers of the leases that it renewed, over all its transactions. */
 export class Renewals {
@@ -47,7 +47,7 @@ function versionIn(row: Row | undefined): Version {
   return {
     token: Number(row?.['token'] ?? 0),
     version: version === null ? null : String(version),
-    session_id: session_id === null ? null : restored(session_id),
+    session_id: restoredOrNull(session_id),
   }
 }
 

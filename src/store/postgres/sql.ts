@@ -207,6 +207,15 @@ export function restored(text: unknown): string {
   return kept.includes(STAND_IN) ? kept.replaceAll(`${STAND_IN}0`, NUL).replaceAll(`${STAND_IN}1`, STAND_IN) : kept
 }
 
+export function restoredOrNull(text: unknown): string | null {
+  return text === null ? null : restored(text)
+}
+
+/** Texts of this program's own, as a statement lists them. */
+export function literals(texts: readonly string[]): string {
+  return texts.map((text) => `'${text}'`).join(', ')
+}
+
 /** What a write went by is not so any more: somebody else was first, and all of it is to be tried again. */
 export class Overtaken extends Error {
   readonly code = '40001'

@@ -2,8 +2,9 @@ import { reportsOf, type TaskReport } from '../../domain/session/projection.ts'
 import { LIVE_STATUSES } from '../../domain/session/state.ts'
 import { type TaskSync, UNMATCHED_LISTED } from '../../domain/session/statistics.ts'
 import { mergeTask, TASK_STATUSES, type Task, type TaskStatus } from '../../domain/task.ts'
+import type { Rows } from './rows.ts'
 import { eventsIn, linesSince } from './session-snapshot.ts'
-import { type Row, restored, type Sql } from './sql.ts'
+import { literals, type Row, restored, restoredOrNull, type Sql } from './sql.ts'
 import { mergedReports } from './task-reports.ts'
 
 /**
@@ -13,10 +14,12 @@ import { mergedReports } from './task-reports.ts'
 export class Tasks {
   readonly #sql: Sql
   readonly #project: string
+  readonly #rows: Rows
 
-  constructor(sql: Sql, projectId: string) {
+  constructor(sql: Sql, projectId: string, rows: Rows) {
     this.#sql = sql
     this.#project = projectId
+    this.#rows = rows
   }
 
   async task(id: string): Promise<Task | undefined> {
@@ -77,7 +80,7 @@ export class Tasks {
   }
 
   async taskSync(sessionId: string): Promise<TaskSync> {
-    const recent = await this.#recentOf(sessionId)
+    const recent = (await this.#rows.standing(sessionId))?.pending ?? []
     const given = [this.#project, sessionId, recent.map(({ task_id }) => task_id)]
     const [counts, unmatched, rows] = await Promise.all([
       this.#sql.get(COUNTS, given),
@@ -98,24 +101,15 @@ export class Tasks {
   async #recent(text = '"task_id":'): Promise<TaskReport[]> {
     return (await this.#sql.all(RECENT, [this.#project, text])).flatMap(recentIn)
   }
-
-  async #recentOf(sessionId: string): Promise<TaskReport[]> {
-    return (await this.#sql.all(RECENT_OF, [this.#project, '"task_id":', sessionId])).flatMap(recentIn)
-  }
 }
 
 /** What a store keeps of half a character. */
 const HALF = '\u{FFFD}'
 
 /** Those that are over have nothing that is in no row; they are many, so the index must pass them over. */
-const RECENT = recentOf(`s.status IN (${LIVE_STATUSES.map((status) => `'${status}'`).join(', ')})`)
-const RECENT_OF = recentOf('s.session_id = $3')
-
-function recentOf(which: string): string {
-  return `
+const RECENT = `
   SELECT s.session_id, ${linesSince('AND strpos(e.line, $2) > 0')} AS since
-  FROM rutter.sessions AS s WHERE s.project_id = $1 AND ${which}`
-}
+  FROM rutter.sessions AS s WHERE s.project_id = $1 AND s.status IN (${literals(LIVE_STATUSES)})`
 
 function recentIn(row: Row): TaskReport[] {
   return reportsOf(restored(row['session_id']), eventsIn(row['since']))
@@ -153,7 +147,7 @@ function reportOf(row: Row): TaskReport {
   const { title, updated_at, completed, marked_done } = row
   return {
     task_id: restored(row['task_id']),
-    title: title === null ? null : restored(title),
+    title: restoredOrNull(title),
     status: TASK_STATUSES[Number(row['status'])] ?? 'todo',
     session_id: restored(row['session_id']),
     updated_at: String(updated_at),

@@ -1,7 +1,7 @@
 import { isSessionEvent } from '../../domain/session/events.ts'
 import type { Change } from '../../domain/session/projection.ts'
 import { ENDED_STATUSES, hasEnded, type SessionState } from '../../domain/session/state.ts'
-import { restored, type Sql } from './sql.ts'
+import { literals, restored, type Sql } from './sql.ts'
 import { understood } from './streams.ts'
 
 /*
@@ -43,7 +43,7 @@ const COUNTED = `
   UNION ALL
   SELECT e.line FROM rutter.sessions AS s
   JOIN rutter.events AS e ON e.project_id = s.project_id AND e.kind = 'session' AND e.id = s.session_id
-  WHERE s.project_id = $1 AND s.session_id = $2 AND s.status IN (${ENDED_STATUSES.map((status) => `'${status}'`).join(', ')})
+  WHERE s.project_id = $1 AND s.session_id = $2 AND s.status IN (${literals(ENDED_STATUSES)})
     AND strpos(e.line, $4) > 0`
 
 function counts(line: string, requestId: string): boolean {
